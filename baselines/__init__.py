@@ -1,0 +1,1 @@
+"""The methods that Spin is compared with: one file each, composed from `spin_bench.diffusion`."""

@@ -1,0 +1,38 @@
+"""The lower bound of coherence: the reference stretched over the mask's box and pasted, surroundings and all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
+from spin_bench.painter import Painter
+from spin_bench.stack import Stack
+
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class CopyPasteSettings:
+    """`segmented` pastes the object alone, as TF-ICON's own composites do, where the reference has a mask."""
+
+    segmented: bool = False
+
+
+def copy_paste(settings: CopyPasteSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+    """A painter without a model; every seed gives the same picture."""
+
+    def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
+        left, top, right, bottom = case.mask.getbbox()
+        size = (right - left, bottom - top)
+        layer = Image.new("RGB", case.background.size)
+        layer.paste(case.reference.resize(size, Image.Resampling.LANCZOS), (left, top))
+        cover = case.mask
+        if settings.segmented and case.reference_mask is not None:
+            cover = Image.new("L", case.mask.size)
+            cover.paste(case.reference_mask.resize(size, Image.Resampling.LANCZOS), (left, top))
+        painted = Image.composite(layer, case.background, cover)
+        return [painted.copy() for _ in seeds]
+
+    return paint

@@ -1,0 +1,30 @@
+"""The upper bound: the true composite, where the benchmark knows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
+from spin_bench.errors import UserError
+from spin_bench.painter import Painter
+from spin_bench.stack import Stack
+
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class OracleSettings:
+    """Nothing to set."""
+
+
+def oracle(settings: OracleSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+    """A painter that returns the truth; `UserError` for a case without one."""
+
+    def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
+        if case.truth is None:
+            raise UserError(f"case {case.id}: this benchmark knows no true composite: leave oracle out of methods")
+        return [case.truth.copy() for _ in seeds]
+
+    return paint

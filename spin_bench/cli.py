@@ -1,0 +1,165 @@
+"""The command: `spin-bench [command] [override ...]`.
+
+spin-bench experiment=table1 limit=8 methods=[spin,copy_paste]
+spin-bench --multirun method=spin method.guidance_scale=3,5,7.5
+spin-bench validate dataset=tficon dataset.root=/data/tficon
+"""
+
+import errno
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.logging import RichHandler
+
+from spin_bench.errors import UserError, unknown
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+OUR_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
+def config_folder() -> Path:
+    """`conf/` beside the package in a checkout, inside it once installed."""
+    package = Path(__file__).parent
+    return next(folder for folder in (package.parent / "conf", package / "conf") if folder.is_dir())
+
+
+def compose(overrides: list[str]) -> DictConfig:
+    """The whole configuration; `UserError` where a name or an override does not fit."""
+    with hydra.initialize_config_dir(str(config_folder().resolve()), version_base="1.3"):
+        try:
+            return hydra.compose("config", overrides=overrides)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise _explained(error, overrides) from error
+
+
+def _explained(error: Exception, overrides: list[str]) -> UserError:
+    """Say an error of the configuration in one line, with the nearest known name where a group's option is wrong."""
+    for override in overrides:
+        group, _, option = override.partition("=")
+        folder = config_folder() / group
+        if folder.is_dir() and not (folder / f"{option}.yaml").exists():
+            return unknown(group, option, sorted(path.stem for path in folder.glob("*.yaml")))
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return UserError(f"{lines[0]} (in: {' '.join(overrides)})")
+
+
+def run_command(config: DictConfig, console: Console) -> None:
+    """Paint, score and fold one experiment."""
+    from spin_bench.methods import methods
+    from spin_bench.metrics.registry import METRICS
+    from spin_bench.run import generate, plan, prepare, score
+    from spin_bench.settings import run_settings
+    from spin_bench.stacks.load import load_stack
+    from spin_bench.table import fold
+
+    known = methods()
+    settings = run_settings(config, known, METRICS)
+    run = prepare(settings, load_stack(settings.stack), known, METRICS, console)
+    jobs = plan(run)
+    console.print(
+        f"{len(run.cases)} cases, {len(run.keys)} methods; {sum(len(job.ks) for job in jobs)} images to paint"
+    )
+    generate(run, jobs)
+    score(run)
+    folder = fold(run)
+    console.print(f"Table, figures and pictures: [bold]{folder}[/bold]")
+
+
+def validate_command(config: DictConfig, console: Console) -> None:
+    """List every problem of a benchmark folder, one line each; `UserError` where there are any."""
+    from spin_bench.datasets import dataset_root
+    from spin_bench.datasets.entry import WARNING
+    from spin_bench.datasets.tficon import scan
+    from spin_bench.mini.world import CANVAS
+    from spin_bench.progress import watched
+    from spin_bench.settings import dataset_config
+
+    dataset = dataset_config(config)
+
+    def watch(done: Iterator[int], total: int, label: str) -> None:
+        for _ in watched(done, total=total, label=label, console=console):
+            pass
+
+    root = dataset_root(dataset, watch)
+    found, problems = scan(root, decode=True, side=CANVAS if dataset.name == "mini" else 512)
+    for problem in problems:
+        console.print(problem, markup=False, highlight=False, soft_wrap=True)
+    if not all(problem.startswith(WARNING) for problem in problems):
+        raise UserError(f"{root}: {len(problems)} problems, {len(found)} usable entries")
+    console.print(f"{root}: {len(found)} entries, {len(problems)} warnings")
+
+
+COMMANDS: dict[str, Callable[[DictConfig, Console], None]] = {"run": run_command, "validate": validate_command}
+
+
+def guarded(command: Callable[[DictConfig, Console], None], config: DictConfig, console: Console) -> int:
+    """Run a command; what the user can mend becomes one line and an exit code."""
+    try:
+        command(config, console)
+    except UserError as error:
+        print(f"spin-bench: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        if error.errno not in OUR_FAULTS:
+            raise
+        print(
+            f"spin-bench: {error.strerror}: {error.filename}: mend it and run again, nothing is lost", file=sys.stderr
+        )
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("spin-bench: stopped; the same command goes on where this one ended", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _quiet_libraries() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False)], force=True)
+    for name in ("httpx", "diffusers", "transformers"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _multirun(overrides: list[str], console: Console) -> int:
+    """Hydra's own sweep; each job is one run, and its exit code is the first that is not 0."""
+    codes: list[int] = []
+
+    @hydra.main(version_base="1.3", config_path=str(config_folder().resolve()), config_name="config")
+    def job(config: DictConfig) -> None:
+        codes.append(guarded(run_command, config, console))
+
+    sys.argv = [sys.argv[0], *overrides]
+    job()
+    return next((code for code in codes if code), 0)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of `spin-bench` and `python -m spin_bench`; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    console = Console()
+    _quiet_libraries()
+    if words and words[0] in ("-h", "--help"):
+        console.print(__doc__, markup=False)
+        console.print(f"commands: {', '.join(COMMANDS)}; settings: {config_folder() / 'config.yaml'}", markup=False)
+        return 0
+    if any(word in ("-m", "--multirun") for word in words):
+        return _multirun(words, console)
+    name = words.pop(0) if words and "=" not in words[0] else "run"
+    try:
+        if name not in COMMANDS:
+            raise unknown("command", name, list(COMMANDS))
+        config = compose(words)
+    except UserError as error:
+        print(f"spin-bench: {error}", file=sys.stderr)
+        return BAD_INPUT
+    return guarded(COMMANDS[name], config, console)
+
+
+def entry() -> None:
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The vocabulary that all methods share: sampler, guidance, latents, blending, region attention."""

@@ -1,0 +1,31 @@
+"""Classifier-free guidance (Ho & Salimans 2022) over a text-conditioned noise predictor."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+
+
+class Prediction(NamedTuple):
+    """What one guided pass says of the noise in some latents; both of the latents' shape."""
+
+    noise: Tensor
+    guidance: Tensor  # the part of `noise` that guidance added
+
+
+NoisePredictor = Callable[[Tensor, int], Prediction]
+
+
+def classifier_free(unet: UNet2DConditionModel, negative: Tensor, positive: Tensor, scale: float) -> NoisePredictor:
+    """Guide from the `negative` to the `positive` context, (1, tokens, width) each, in one pass of twice the batch."""
+
+    def predict(latents: Tensor, t: int) -> Prediction:
+        n = len(latents)
+        context = torch.cat([negative.expand(n, -1, -1), positive.expand(n, -1, -1)])
+        uncond, cond = unet(latents.repeat(2, 1, 1, 1), t, encoder_hidden_states=context).sample.chunk(2)
+        guidance = scale * (cond - uncond)
+        return Prediction(uncond + guidance, guidance)
+
+    return predict

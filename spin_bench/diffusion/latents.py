@@ -1,0 +1,49 @@
+"""Between pictures, tensors and latents."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from PIL import Image
+from torch import Tensor
+
+
+def to_tensor(picture: Image.Image, side: int | None = None) -> Tensor:
+    """RGB picture, resized to `side` px square where given, to (1, 3, H, W) float32 in [-1, 1]."""
+    if side is not None and picture.size != (side, side):
+        picture = picture.resize((side, side), Image.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.array(picture.convert("RGB"), dtype=np.float32))
+    return pixels.permute(2, 0, 1)[None] / 127.5 - 1
+
+
+def to_pictures(images: Tensor) -> list[Image.Image]:
+    """(N, 3, H, W) in [-1, 1] to RGB pictures."""
+    levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return [Image.fromarray(level) for level in levels.permute(0, 2, 3, 1).cpu().numpy()]
+
+
+def mask_to_tensor(mask: Image.Image, side: int | None = None) -> Tensor:
+    """Mask picture to (1, 1, H, W) float32 in {0, 1}, 1 where painted; `side` resizes by nearest neighbour."""
+    if side is not None and mask.size != (side, side):
+        mask = mask.resize((side, side), Image.Resampling.NEAREST)
+    return torch.from_numpy((np.array(mask.convert("L")) > 127).astype(np.float32))[None, None]
+
+
+def latent_mask(mask: Image.Image, vae: AutoencoderKL) -> Tensor:
+    """(1, 1, h, w) in {0, 1} at latent resolution by nearest neighbour, as the published methods do."""
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    pixels = mask_to_tensor(mask)
+    return F.interpolate(pixels, scale_factor=1 / factor, mode="nearest")
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderKL, images: Tensor) -> Tensor:
+    """(N, 3, H, W) in [-1, 1] to scaled latent means (N, C, h, w): the mean, so that encoding has no seed."""
+    images = images.to(vae.device, vae.dtype)
+    return vae.encode(images).latent_dist.mean * vae.config.scaling_factor
+
+
+@torch.no_grad()
+def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    """Scaled latents (N, C, h, w) to images (N, 3, H, W), about [-1, 1]."""
+    return vae.decode(latents / vae.config.scaling_factor).sample

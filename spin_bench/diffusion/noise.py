@@ -1,0 +1,19 @@
+"""Noise that belongs to an image, not to a batch."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class NoiseSource:
+    """One CPU generator an image, so that image k is the same in any batch, on any device, beside any other image."""
+
+    def __init__(self, seeds: Sequence[int], device: torch.device, dtype: torch.dtype):
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.device, self.dtype = device, dtype
+
+    def normal(self, *shape: int) -> Tensor:
+        """The next N(0, 1) of every image: (images, *shape)."""
+        drawn = [torch.randn(shape, generator=generator) for generator in self.generators]
+        return torch.stack(drawn).to(self.device, self.dtype)

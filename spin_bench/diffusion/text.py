@@ -1,0 +1,24 @@
+"""Prompts to the hidden states that a UNet reads."""
+
+import logging
+
+import torch
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+log = logging.getLogger(__name__)
+
+
+def tokenise(tokenizer: CLIPTokenizer, prompt: str) -> Tensor:
+    """(1, window) ids, padded; words beyond the window are cut with a warning that names them."""
+    ids = tokenizer(prompt, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    full = tokenizer(prompt).input_ids
+    if len(full) > ids.shape[1]:
+        log.warning("prompt cut to %d tokens, lost: %s", ids.shape[1], tokenizer.decode(full[ids.shape[1] - 1 : -1]))
+    return ids
+
+
+@torch.no_grad()
+def encode_prompt(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompt: str) -> Tensor:
+    """Hidden states (1, window, width) of one prompt; "" gives the null text of classifier-free guidance."""
+    return text_encoder(tokenise(tokenizer, prompt).to(text_encoder.device)).last_hidden_state

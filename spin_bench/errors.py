@@ -1,0 +1,14 @@
+"""What went wrong, in words for the person at the keyboard."""
+
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Bad input: the message is one line that says what, where and how to mend it. The command exits with 2."""
+
+
+def unknown(kind: str, name: str, known: list[str]) -> UserError:
+    """The error for a name that is not in a registry, with the nearest one that is."""
+    near = get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UserError(f"unknown {kind} {name!r}: {hint}known are {', '.join(known)}")

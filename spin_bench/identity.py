@@ -1,0 +1,27 @@
+"""Names for results: equal inputs give equal keys on every machine, and any difference gives another key."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+
+def canonical(value: Any) -> str:
+    """One JSON text for one value: keys sorted, dataclasses as objects, no white space, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def key_of(value: Any) -> str:
+    """SHA-256 of the canonical JSON, 64 hex digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def derive_seed(base_seed: int, case_id: str, k: int) -> int:
+    """The seed of image `k` of a case, in [0, 2^63)."""
+    return int(key_of([base_seed, case_id, k])[:16], 16) >> 1

@@ -1,0 +1,44 @@
+"""The methods by name. One outside this repository registers through the entry-point group "spin_bench.methods"."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from baselines import blended_latent_diffusion as bld
+from baselines import copy_paste as paste
+from baselines import oracle as truth
+from spin_bench.artefacts import Artefacts
+from spin_bench.painter import Painter
+from spin_bench.spin import painter as spin
+from spin_bench.stack import Stack
+
+
+@dataclass(frozen=True)
+class Method:
+    """`build(settings, stack, artefacts)` returns the painter; `version` changes when the method's pictures do."""
+
+    title: str  # in tables
+    settings: type  # a frozen dataclass, its defaults are the method's
+    build: Callable[[Any, Stack, Artefacts], Painter]
+    version: str
+    bounding: bool = False  # a bound, not a competitor
+    seeded: bool = True  # False: every seed paints the same picture, so one is enough
+
+
+BUILT_IN: dict[str, Method] = {
+    "spin": Method("Spin", spin.SpinSettings, spin.spin, spin.VERSION),
+    "blended_latent_diffusion": Method(
+        "BLD", bld.BlendedLatentDiffusionSettings, bld.blended_latent_diffusion, bld.VERSION
+    ),
+    "copy_paste": Method(
+        "copy-paste", paste.CopyPasteSettings, paste.copy_paste, paste.VERSION, bounding=True, seeded=False
+    ),
+    "oracle": Method("oracle", truth.OracleSettings, truth.oracle, truth.VERSION, bounding=True, seeded=False),
+}
+
+
+def methods() -> dict[str, Method]:
+    """Built-in methods and those of installed plug-ins; a plug-in may not take a built-in name."""
+    found = {point.name: point.load() for point in entry_points(group="spin_bench.methods")}
+    return {**found, **BUILT_IN}

@@ -1,0 +1,1 @@
+"""What is measured: pure functions of batched pictures, each with a record of its protocol."""

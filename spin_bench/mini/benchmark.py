@@ -1,0 +1,123 @@
+"""The embedded benchmark: 332 cases in TF-ICON's own folder layout, counts and quirks, plus the true composite.
+
+Rendered into the cache by the first run that needs it, the same bytes on every machine (given the pinned packages).
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from spin_bench.mini.captions import benchmark_prompt
+from spin_bench.mini.raster import SIDE
+from spin_bench.mini.sprites import nouns
+from spin_bench.mini.world import CANVAS, Instance, Scene, paint, sample_instance, sample_scene, subject_mask
+from spin_bench.paths import cache_folder
+
+VERSION = 1  # raise when pictures change: old results are then not reused
+COUNTS = {"real": 237, "cartoon": 27, "painting": 37, "sketch": 31}  # TF-ICON's
+FOLDERS = {"real": "Real-Real", "cartoon": "Real-Cartoon", "painting": "Real-Painting", "sketch": "Real-Sketch"}
+REFERENCE_SIDE, REFERENCE_MASK_SIDE = 128, 96  # px; different on purpose, as in TF-ICON
+NOVEL_SHARE = 0.25  # of the cases show an object that no model was trained on
+
+
+@dataclass(frozen=True)
+class Task:
+    """One case as data."""
+
+    scene: Scene  # with the object: the truth
+    photo: Scene  # of the same individual elsewhere, with distractors
+    box: tuple[int, int, int, int]  # left, top, right, bottom of the mask, px of CANVAS
+    novel: bool
+
+
+def _box(scene: Scene, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """The subject's bounding box with a margin of 6 to 11 % of the canvas on every side, inside the canvas."""
+    rows, columns = np.nonzero(subject_mask(scene))
+    margins = [int(m) for m in rng.integers(CANVAS * 6 // 100 + 1, CANVAS * 11 // 100 + 1, 4)]
+    left, top = max(0, int(columns.min()) - margins[0]), max(0, int(rows.min()) - margins[1])
+    right, bottom = min(CANVAS, int(columns.max()) + 1 + margins[2]), min(CANVAS, int(rows.max()) + 1 + margins[3])
+    return left, top, right, bottom
+
+
+def make_task(domain: str, index: int) -> Task:
+    """Case `index` of `domain`; a function of its arguments alone."""
+    rng = np.random.Generator(np.random.PCG64([VERSION, list(COUNTS).index(domain), index]))
+    novel = bool(rng.random() < NOVEL_SHARE)
+    instance: Instance = sample_instance(rng, nouns("novel" if novel else "train"))
+    scene = sample_scene(rng, nouns("train"), domain, size=(45, 66))
+    scene = replace(scene, objects=(replace(scene.objects[-1], instance=instance),))
+    while True:
+        photo = sample_scene(rng, nouns("train"), "real", size=(62, 84), distractors=int(rng.integers(1, 3)))
+        if photo.place != scene.place:
+            break
+    subject = replace(photo.objects[-1], instance=instance)
+    photo = replace(photo, objects=(*photo.objects[:-1], subject))
+    return Task(scene, photo, _box(scene, rng), novel)
+
+
+def _mask(box: tuple[int, int, int, int]) -> np.ndarray:
+    mask = np.zeros((CANVAS, CANVAS), np.uint8)
+    mask[box[1] : box[3], box[0] : box[2]] = 255
+    return mask
+
+
+def _object_mask(photo: Scene, index: int) -> Image.Image:
+    """Grey or RGBA by turns, as in TF-ICON."""
+    full = subject_mask(photo, SIDE)
+    small = Image.fromarray(full).resize((REFERENCE_MASK_SIDE, REFERENCE_MASK_SIDE), Image.Resampling.NEAREST)
+    return small.convert("RGBA") if index % 2 else small
+
+
+def _copy_paste(scene: Scene) -> np.ndarray:
+    """The untouched individual pasted on the scene's background, with no shadow and no style."""
+    flat = replace(scene, domain="real")
+    cover = subject_mask(flat)[..., None] > 0
+    return np.where(cover, paint(flat), paint(scene.without_objects()))
+
+
+def _write_case(root: Path, domain: str, index: int) -> None:
+    task = make_task(domain, index)
+    prompt = benchmark_prompt(task.scene)
+    stem = f"fg{index:02d}_{sha256(prompt.encode()).hexdigest()[:24]}"
+    folder = root / FOLDERS[domain] / f"{index:04d} {prompt}"
+    folder.mkdir(parents=True)
+    background, mask = paint(task.scene.without_objects()), _mask(task.box)
+    truth = np.where(mask[..., None] > 0, paint(task.scene), background)
+    Image.fromarray(background).save(folder / f"bg{index:02d}.png")
+    Image.fromarray(np.repeat(mask[..., None], 3, axis=2)).save(folder / "mask_bg_fg.jpg", quality=75)
+    Image.fromarray(paint(task.photo, REFERENCE_SIDE)).save(folder / f"{stem}.jpg", quality=92)
+    _object_mask(task.photo, index).save(folder / f"{stem}_mask.png")
+    Image.fromarray(_copy_paste(task.scene)).save(folder / "cp_bg_fg.jpg", quality=92)
+    Image.fromarray(truth).save(folder / "true_bg_fg.png")
+    facts = {"subject": task.photo.objects[-1].instance.noun, "novel": task.novel}
+    (folder / "facts.json").write_text(json.dumps(facts) + "\n")
+
+
+def benchmark_folder() -> Path:
+    return cache_folder() / f"mini-benchmark-{VERSION}"
+
+
+def render(root: Path, *, workers: int) -> Iterator[int]:
+    """Write the whole benchmark to `root`, which appears only once it is whole; yields the cases done so far."""
+    if root.exists():
+        return
+    unfinished = root.with_name(f"{root.name}.{os.getpid()}.tmp")
+    first = {"real": 1}  # TF-ICON counts its real domain from 1, the others from 0
+    jobs = [(domain, index + first.get(domain, 0)) for domain, count in COUNTS.items() for index in range(count)]
+    with ProcessPoolExecutor(workers) as pool:
+        pending = [pool.submit(_write_case, unfinished, domain, index) for domain, index in jobs]
+        for done, job in enumerate(pending, start=1):
+            job.result()
+            yield done
+    try:
+        unfinished.replace(root)
+    except OSError:  # another process was faster
+        shutil.rmtree(unfinished)

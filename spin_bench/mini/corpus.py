@@ -1,0 +1,103 @@
+"""The training pictures: scenes of the embedded world rendered once into a cache folder, shard by shard, resumable.
+
+Scene `i` is a function of `i` alone; indices from `HELD_OUT` on are never trained on.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spin_bench.mini.captions import caption
+from spin_bench.mini.sprites import nouns
+from spin_bench.mini.world import CANVAS, DOMAINS, Scene, paint, sample_scene, subject_mask
+
+SHARD = 1000  # scenes a file
+HELD_OUT = 10_000_000  # first index of the scenes kept for evaluation
+WORLD_VERSION = 1  # raise when a change of the painter changes pictures
+
+_DOMAIN_SHARES = (0.52, 0.16, 0.16, 0.16)  # of DOMAINS
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Aligned arrays of N scenes."""
+
+    pictures: np.ndarray  # (N, 64, 64, 3) uint8
+    masks: np.ndarray  # (N, 64, 64) bool, where the subject is
+    captions: list[str]
+    nouns: list[str]  # "" for an empty scene
+    places: list[str]
+    domains: list[str]
+
+
+def training_scene(index: int) -> tuple[Scene, str]:
+    """Scene `index` and its caption: 77 % one subject, 15 % like a reference (large, with distractors), 8 % empty."""
+    rng = np.random.Generator(np.random.PCG64([WORLD_VERSION, index]))
+    domain = str(rng.choice(DOMAINS, p=_DOMAIN_SHARES))
+    kind = rng.random()
+    if kind < 0.15:
+        scene = sample_scene(rng, nouns("train"), domain, size=(60, 85), distractors=int(rng.integers(1, 3)))
+    else:
+        scene = sample_scene(rng, nouns("train"), domain)
+    if kind > 0.92:
+        scene = scene.without_objects()
+    return scene, caption(scene, rng)
+
+
+def _render_shard(path: Path, start: int, count: int) -> None:
+    scenes, captions = zip(*(training_scene(start + i) for i in range(count)), strict=True)
+    empty = np.zeros((CANVAS, CANVAS), np.uint8)
+    facts = [
+        {
+            "caption": text,
+            "noun": scene.objects[-1].instance.noun if scene.objects else "",
+            "place": scene.place,
+            "domain": scene.domain,
+        }
+        for scene, text in zip(scenes, captions, strict=True)
+    ]
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    with unfinished.open("wb") as file:
+        np.savez(
+            file,
+            pictures=np.stack([paint(scene) for scene in scenes]),
+            masks=np.packbits(np.stack([subject_mask(s) if s.objects else empty for s in scenes]) > 0, axis=-1),
+            facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
+        )
+    unfinished.replace(path)
+
+
+def render(folder: Path, *, start: int, count: int, workers: int) -> Iterator[int]:
+    """Render what is missing of scenes [start, start + count), a multiple of `SHARD`; yields the scenes done so far."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [(folder / f"{first:08d}.npz", first) for first in range(start, start + count, SHARD)]
+    missing = [(path, first) for path, first in wanted if not path.exists()]
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = [pool.submit(_render_shard, path, first, min(SHARD, start + count - first)) for path, first in missing]
+        for done, job in enumerate(jobs, start=1):
+            job.result()
+            yield count - (len(missing) - done) * SHARD
+
+
+def load(folder: Path, *, start: int, count: int) -> Corpus:
+    """Read scenes [start, start + count) that `render` has made; 16 KB of memory a scene."""
+    pictures, masks, facts = [], [], []
+    for first in range(start, start + count, SHARD):
+        with np.load(folder / f"{first:08d}.npz") as shard:
+            pictures.append(shard["pictures"])
+            masks.append(np.unpackbits(shard["masks"], axis=-1).astype(bool))
+            facts += json.loads(shard["facts"].tobytes())
+    columns = {key: [fact[key] for fact in facts] for key in ("caption", "noun", "place", "domain")}
+    return Corpus(
+        pictures=np.concatenate(pictures),
+        masks=np.concatenate(masks),
+        captions=columns["caption"],
+        nouns=columns["noun"],
+        places=columns["place"],
+        domains=columns["domain"],
+    )

@@ -1,0 +1,70 @@
+"""From trained modules to the shipped zoo: fp16 safetensors, one folder a model, hashes in one manifest."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from spin_bench.mini.train_clip import MODEL_CONFIG
+from spin_bench.mini.train_unet import build_scheduler
+
+ZOO = Path(__file__).parent / "zoo"
+
+MODEL_INDEX = {
+    "_class_name": "StableDiffusionPipeline",
+    "vae": ["diffusers", "AutoencoderKL"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "safety_checker": [None, None],
+    "feature_extractor": [None, None],
+    "requires_safety_checker": False,
+}
+
+
+def save_module(module: nn.Module, folder: Path, *, half: bool = False) -> None:
+    """Weights of a plain module as `model.safetensors`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    if half:
+        state = {n: t.to(torch.float16) if t.is_floating_point() else t for n, t in state.items()}
+    save_file(state, folder / "model.safetensors")
+
+
+def _halve(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    state = load_file(source / "model.safetensors")
+    save_file(
+        {n: t.to(torch.float16) if t.is_floating_point() else t for n, t in state.items()},
+        target / "model.safetensors",
+    )
+
+
+def export_zoo(models: Path, tokenizer: CLIPTokenizer, zoo: Path = ZOO) -> None:
+    """Write every trained model into `zoo`, in the layout that `StableDiffusionPipeline.from_pretrained(zoo)` reads."""
+    if zoo.exists():
+        shutil.rmtree(zoo)
+    AutoencoderKL.from_pretrained(models / "vae").half().save_pretrained(zoo / "vae")
+    UNet2DConditionModel.from_pretrained(models / "unet").half().save_pretrained(zoo / "unet")
+    CLIPTextModel.from_pretrained(models / "text_encoder").half().save_pretrained(zoo / "text_encoder")
+    tokenizer.save_pretrained(zoo / "tokenizer")
+    build_scheduler().save_pretrained(zoo / "scheduler")
+    (zoo / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")
+    for name in ("clip", "saliency"):
+        _halve(models / name, zoo / name)
+    (zoo / "clip" / "open_clip_config.json").write_text(json.dumps({"model_cfg": MODEL_CONFIG}, indent=2) + "\n")
+    write_manifest(zoo)
+
+
+def write_manifest(zoo: Path) -> None:
+    """SHA-256 of every file of the zoo, by relative path."""
+    files = sorted(path for path in zoo.rglob("*") if path.is_file() and path.name != "manifest.json")
+    hashes = {path.relative_to(zoo).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    (zoo / "manifest.json").write_text(json.dumps(hashes, indent=2) + "\n")

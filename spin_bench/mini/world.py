@@ -1,0 +1,157 @@
+"""The embedded world: captioned scenes of an object in a place, in one of four domains.
+
+A scene is data (`Scene`), painting it is a pure function, so the same scene can be painted with and without its object:
+that is how the embedded benchmark knows the true composite of every case.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from spin_bench.mini.backgrounds import BACKGROUNDS
+from spin_bench.mini.raster import SIDE, blend, downsample
+from spin_bench.mini.sprites import pixels
+from spin_bench.mini.styles import STYLES
+
+DOMAINS = tuple(STYLES)
+CANVAS = 64  # px
+
+# Rows of YIQ -> RGB and back in thousandths, for an integer hue rotation.
+_LUMA = np.array([299, 587, 114], np.int64)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One individual: the same noun with another hue, saturation or brightness is another individual."""
+
+    noun: str
+    hue: int = 0  # degrees / 6 around the grey axis, in [-5, 5]
+    saturation: int = 100  # percent
+    brightness: int = 100  # percent
+    flip: bool = False
+
+
+@dataclass(frozen=True)
+class Placement:
+    instance: Instance
+    x: int  # centre, px of SIDE
+    y: int
+    side: int  # px of SIDE
+
+
+@dataclass(frozen=True)
+class Scene:
+    place: str
+    seed: int  # of the place
+    domain: str
+    objects: tuple[Placement, ...] = ()  # back to front; the last is the subject
+
+    def without_objects(self) -> "Scene":
+        return replace(self, objects=())
+
+
+def _rotate_hue(rgb: np.ndarray, steps: int) -> np.ndarray:
+    """Turn colours around the grey axis by `steps` of 6 degrees, with tabulated integer sines."""
+    sine = (0, 105, 208, 309, 407, 500)[abs(steps)] * (1 if steps >= 0 else -1)
+    cosine = (1000, 995, 978, 951, 914, 866)[abs(steps)]
+    third, root = (1000 - cosine) // 3, sine * 577 // 1000
+    turn = np.array(
+        [
+            [cosine + third, third - root, third + root],
+            [third + root, cosine + third, third - root],
+            [third - root, third + root, cosine + third],
+        ],
+        np.int64,
+    )
+    return (rgb @ turn.T) // 1000
+
+
+def individual(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
+    """The object's own look: (rgb, alpha) at the sprite's size, uint8."""
+    sprite = pixels(instance.noun)
+    rgb = _rotate_hue(sprite[..., :3].astype(np.int64), instance.hue)
+    grey = (rgb @ _LUMA // 1000)[..., None]
+    rgb = (grey + (rgb - grey) * instance.saturation // 100) * instance.brightness // 100
+    rgb, alpha = rgb.clip(0, 255).astype(np.uint8), sprite[..., 3]
+    if instance.flip:
+        rgb, alpha = rgb[:, ::-1], alpha[:, ::-1]
+    return np.ascontiguousarray(rgb), np.ascontiguousarray(alpha)
+
+
+def _on_canvas(placement: Placement) -> tuple[np.ndarray, np.ndarray]:
+    """The individual at its place on an empty canvas: (rgb, alpha), (SIDE, SIDE[, 3]) uint8; it may leave the frame."""
+    rgb, alpha = individual(placement.instance)
+    rgb, alpha = (
+        cv2.resize(layer, (placement.side,) * 2, interpolation=cv2.INTER_LINEAR_EXACT) for layer in (rgb, alpha)
+    )
+    canvas, cover = np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    top, left = placement.y - placement.side // 2, placement.x - placement.side // 2
+    rows = slice(max(0, top), min(SIDE, top + placement.side))
+    columns = slice(max(0, left), min(SIDE, left + placement.side))
+    source = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
+    canvas[rows, columns], cover[rows, columns] = rgb[source], alpha[source]
+    return canvas, cover
+
+
+def _shadow(cover: np.ndarray, side: int) -> np.ndarray:
+    """Contact shadow: the object's alpha, moved down a little and blurred; (SIDE, SIDE) uint8."""
+    drop = max(2, side // 28)
+    moved = np.zeros_like(cover)
+    moved[drop:] = cover[:-drop]
+    return (cv2.GaussianBlur(moved, (0, 0), drop).astype(np.int32) * 110 // 255).astype(np.uint8)
+
+
+def draw_at_full_size(scene: Scene) -> np.ndarray:
+    """The scene in its domain, (SIDE, SIDE, 3) uint8."""
+    picture = BACKGROUNDS[scene.place](np.random.Generator(np.random.PCG64(scene.seed)))
+    for placement in scene.objects:
+        rgb, cover = _on_canvas(placement)
+        picture = blend(picture, np.zeros_like(picture), _shadow(cover, placement.side))
+        picture = blend(picture, rgb, cover)
+    return STYLES[scene.domain](picture)
+
+
+def paint(scene: Scene, side: int = CANVAS) -> np.ndarray:
+    """The scene in its domain, (side, side, 3) uint8."""
+    return downsample(draw_at_full_size(scene), side)
+
+
+def subject_mask(scene: Scene, side: int = CANVAS) -> np.ndarray:
+    """Where the subject covers the scene, (side, side) uint8 in {0, 255}."""
+    return ((downsample(_on_canvas(scene.objects[-1])[1], side) > 127) * 255).astype(np.uint8)
+
+
+def sample_instance(rng: np.random.Generator, nouns: tuple[str, ...]) -> Instance:
+    return Instance(
+        noun=nouns[int(rng.integers(len(nouns)))],
+        hue=int(rng.integers(-4, 5)),
+        saturation=int(rng.integers(70, 121)),
+        brightness=int(rng.integers(82, 113)),
+        flip=bool(rng.integers(2)),
+    )
+
+
+def _sample_distractor(rng: np.random.Generator, nouns: tuple[str, ...]) -> Placement:
+    """A small object in a corner of the frame."""
+    side = int(rng.integers(SIDE * 20 // 100, SIDE * 32 // 100))
+    near, far = side // 2 + 6, SIDE - side // 2 - 6
+    x, y = (far if rng.integers(2) else near for _ in range(2))
+    return Placement(sample_instance(rng, nouns), x, y, side)
+
+
+def sample_scene(
+    rng: np.random.Generator,
+    nouns: tuple[str, ...],
+    domain: str,
+    *,
+    size: tuple[int, int] = (45, 80),
+    distractors: int = 0,
+) -> Scene:
+    """A scene with one subject, `size` percent of the frame wide, in front of some smaller objects."""
+    place = tuple(BACKGROUNDS)[int(rng.integers(len(BACKGROUNDS)))]
+    side = int(rng.integers(SIDE * size[0] // 100, SIDE * size[1] // 100))
+    x, y = (int(rng.integers(side // 2, SIDE - side // 2 + 1)) for _ in range(2))
+    subject = Placement(sample_instance(rng, nouns), x, y, side)
+    behind = tuple(_sample_distractor(rng, nouns) for _ in range(distractors))
+    return Scene(place=place, seed=int(rng.integers(2**31)), domain=domain, objects=(*behind, subject))

@@ -1,0 +1,10 @@
+"""What a method is, to the harness."""
+
+from collections.abc import Callable, Sequence
+
+from PIL import Image
+
+from spin_bench.case import Case
+
+# Paint a case once a seed, canvas size RGB. Image k depends on the case, seed k and the settings alone.
+Painter = Callable[[Case, Sequence[int]], list[Image.Image]]

@@ -1,0 +1,1 @@
+"""What a reader sees: tables, pictures, pages. Nothing here computes a score."""

@@ -1,0 +1,60 @@
+"""A sheet as Markdown."""
+
+from collections.abc import Sequence
+
+from spin_bench.report.facts import direction, header, interval, number
+from spin_bench.report.sheet import FEWEST_CASES, Sheet
+
+BETTER = {"↑": "higher is better", "↓": "lower is better", "": "neither end is better"}
+
+
+def markdown(sheet: Sheet) -> str:
+    """Heading, size, table, what is missing, legend, notes; ends with one newline."""
+    rows = [
+        [name, *(_cell(sheet, method, metric) for metric in sheet.records)] for method, name in sheet.methods.items()
+    ]
+    parts = [
+        f"# {sheet.title}",
+        sheet.size,
+        markdown_table(["Method", *(header(facts) for facts in sheet.records.values())], rows),
+        "\n\n".join(sheet.missing),
+        legend_of_cells(),
+        "\n".join(_legend(sheet)),
+        "\n".join(f"- {note}" for note in sheet.notes),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A pipe table: the first column left, the others right; columns are padded so that the source reads as a table."""
+    grid = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (head, *rows)]
+    widths = [max(3, *(len(row[i]) for row in grid)) for i in range(len(head))]
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = [_pad(row, widths) for row in grid]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (lines[0], rule, *lines[1:]))
+
+
+def legend_of_cells() -> str:
+    """What a cell says and what bold means."""
+    return (
+        "Cells: mean over cases [95 % BCa bootstrap interval]. Bold: the best method, only where its paired interval "
+        f"against every other one excludes 0 over at least {FEWEST_CASES} cases; bounding rows do not compete."
+    )
+
+
+def _legend(sheet: Sheet) -> list[str]:
+    return [
+        f"- {facts.title} (`{facts.name}`): {BETTER[direction(facts)]}; encoder: {facts.encoder or 'none'}"
+        for facts in sheet.records.values()
+    ]
+
+
+def _cell(sheet: Sheet, method: str, metric: str) -> str:
+    mean, lo, hi = sheet.cells[method, metric]
+    digits = sheet.records[metric].digits
+    text = f"{number(mean, digits)} {interval(lo, hi, digits)}".rstrip()
+    return f"**{text}**" if (method, metric) in sheet.best else text
+
+
+def _pad(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]

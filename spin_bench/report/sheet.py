@@ -1,0 +1,113 @@
+"""One table before it has a format: which numbers, which of them stand out, and what must be said beside them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from spin_bench.report.facts import BOUNDS, MetricFacts, span
+from spin_bench.stats import per_case
+
+# with fewer, not even a unanimous sign test reaches 5 % (2 / 2**5 = 0.06), whatever the bootstrap says
+FEWEST_CASES = 6
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What `markdown` and `latex` print."""
+
+    title: str
+    methods: Mapping[str, str]  # name -> display name, in row order
+    records: Mapping[str, MetricFacts]  # in column order
+    cells: Mapping[tuple[str, str], tuple[float, float, float]]  # (method, metric) -> mean, lo, hi
+    best: frozenset[tuple[str, str]]  # the cells that are printed bold
+    size: str  # how many cases and images
+    missing: tuple[str, ...]  # what has no value
+    notes: tuple[str, ...]
+
+
+def make_sheet(
+    scores: pd.DataFrame,
+    summary: pd.DataFrame,
+    pairs: pd.DataFrame,
+    methods: Mapping[str, str],
+    records: Mapping[str, MetricFacts],
+    title: str,
+    notes: Sequence[str],
+) -> Sheet:
+    """Gather one table from `scores` and what `summarise` and `compare` made of them."""
+    cells = {(row.method, row.metric): (row.mean, row.lo, row.hi) for row in summary.itertuples()}
+    best = {(winner(summary, pairs, facts, metric), metric) for metric, facts in records.items()}
+    return Sheet(
+        title=title,
+        methods=methods,
+        records=records,
+        cells=cells,
+        best=frozenset((method, metric) for method, metric in best if method is not None),
+        size=_size(scores, methods),
+        missing=_missing(scores, summary, methods, records),
+        notes=tuple(notes),
+    )
+
+
+def winner(summary: pd.DataFrame, pairs: pd.DataFrame, facts: MetricFacts, metric: str) -> str | None:
+    """The method whose paired interval excludes 0, on its good side, against every other competing method.
+
+    Bounding painters and methods without any value do not compete. None where there is no such method, nobody to
+    compare it with, fewer than `FEWEST_CASES` shared cases, or no better end.
+    """
+    rows = summary[(summary["metric"] == metric) & ~summary["method"].isin(BOUNDS) & (summary["n"] > 0)]
+    if facts.higher_is_better is None or len(rows) < 2:
+        return None
+    sign = 1 if facts.higher_is_better else -1
+    best: str = rows.loc[(sign * rows["mean"]).idxmax(), "method"]
+    competing = set(rows["method"])
+    for pair in pairs[pairs["metric"] == metric].itertuples():
+        if best not in (pair.method_a, pair.method_b) or not competing.issuperset((pair.method_a, pair.method_b)):
+            continue
+        lo, hi = (pair.lo, pair.hi) if best == pair.method_a else (-pair.hi, -pair.lo)  # of best - other
+        ahead = lo > 0 if sign > 0 else hi < 0  # False for NaN, too
+        if pair.n < FEWEST_CASES or not ahead:
+            return None
+    return best
+
+
+def _size(scores: pd.DataFrame, methods: Mapping[str, str]) -> str:
+    """`n = 12 cases (cartoon 6, real 6); images per case: 4 (Blended 32)`"""
+    domains = scores.drop_duplicates("case")["domain"].value_counts().sort_index()
+    images = scores.drop_duplicates(["method", "case", "k", "seed"]).groupby(["method", "case"]).size()
+    of_method = images.index.get_level_values("method")
+    counts = {name: span(images[of_method == method].tolist()) for method, name in methods.items()}
+    usual = Counter(counts.values()).most_common(1)[0][0]
+    others = ", ".join(f"{name} {count}" for name, count in counts.items() if count != usual)
+    kinds = ", ".join(f"{domain} {count}" for domain, count in domains.items())
+    return f"n = {domains.sum()} cases ({kinds}); images per case: {usual}" + (f" ({others})" if others else "")
+
+
+def _missing(
+    scores: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricFacts]
+) -> tuple[str, ...]:
+    """One line on the cases without a value, and one on images that are missing from a case that has others."""
+    cases = {(row.method, row.metric): row.missing for row in summary.itertuples()}
+    valued = per_case(scores)["value"].dropna().index
+    empty = scores[scores["value"].isna()].set_index(["method", "metric", "case"]).index
+    images = empty[empty.isin(valued)].droplevel("case").value_counts().to_dict()
+    lines = []
+    if any(cases.values()):
+        lines.append(f"missing cases: {_counts(cases, methods, records)}")
+    if images:
+        lines.append(f"missing images (their case is the mean of its others): {_counts(images, methods, records)}")
+    return tuple(lines or ["missing: none"])
+
+
+def _counts(
+    counts: Mapping[tuple[str, str], int], methods: Mapping[str, str], records: Mapping[str, MetricFacts]
+) -> str:
+    """`Spin: CLIP-I 2, LPIPS 1; BLD: LPIPS 3`, in the table's order and without zeros."""
+    parts = []
+    for method, name in methods.items():
+        found = [(facts.title, counts.get((method, metric), 0)) for metric, facts in records.items()]
+        if any(count for _, count in found):
+            parts.append(f"{name}: " + ", ".join(f"{title} {count}" for title, count in found if count))
+    return "; ".join(parts)

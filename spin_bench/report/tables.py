@@ -1,0 +1,103 @@
+"""The files of a results table, its cost beside it, and a view for the terminal.
+
+Scores and costs are kept apart: the files of `write_tables` hold no time stamp and no duration, so the same scores give
+the same bytes on every machine.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from spin_bench.errors import UserError, unknown
+from spin_bench.files import write_whole
+from spin_bench.report.facts import MetricFacts, header, interval, number, span
+from spin_bench.report.latex import latex
+from spin_bench.report.markdown import markdown, markdown_table
+from spin_bench.report.sheet import make_sheet
+from spin_bench.stats import KEY, compare, summarise
+
+SCORES = ["method", "case", "domain", "k", "seed", "metric", "value"]
+COST = ["method", "images", "seconds_per_image", "peak_memory_mb"]
+
+
+def write_tables(
+    scores: pd.DataFrame,
+    *,
+    methods: Mapping[str, str],
+    records: Mapping[str, MetricFacts],
+    folder: Path,
+    title: str,
+    notes: Sequence[str],
+) -> str:
+    """Write table.md, table.csv, paired.csv, table.tex and scores.parquet into `folder`; return the Markdown.
+
+    `methods` maps names to display names in row order, `records` names to facts in column order. Both cover `scores`
+    (`UserError` if not); what they name beyond it becomes a row or column of dashes that is counted as missing.
+    """
+    if scores.empty:
+        raise UserError(f"no scores to report in {folder}: score some images first")
+    _check_known("method", scores["method"], methods)
+    _check_known("metric", scores["metric"], records)
+    summary = summarise(scores, methods=list(methods), metrics=list(records))
+    pairs = compare(scores, methods=list(methods), metrics=list(records))
+    sheet = make_sheet(scores, summary, pairs, methods, records, title, notes)
+    text = markdown(sheet)
+    ordered = scores[SCORES].sort_values(KEY, ignore_index=True)
+    write_whole(folder / "scores.parquet", ordered.to_parquet(index=False))
+    write_whole(folder / "table.csv", _csv(summary))
+    write_whole(folder / "paired.csv", _csv(pairs))
+    write_whole(folder / "table.tex", latex(sheet).encode())
+    write_whole(folder / "table.md", text.encode())
+    return text
+
+
+def write_cost(runs: pd.DataFrame, *, methods: Mapping[str, str], folder: Path) -> str:
+    """Write cost.csv (columns `COST`) into `folder`; return it as a Markdown table.
+
+    `runs` has a row for every image, with columns method, case, k, seconds and peak_memory_mb (NaN where it was not
+    measured). Seconds are averaged over images, memory is the largest of them.
+    """
+    _check_known("method", runs["method"], methods)
+    grouped = runs.sort_values(["method", "case", "k", "seconds"]).groupby("method")
+    cost = grouped.agg(
+        images=("k", "size"), seconds_per_image=("seconds", "mean"), peak_memory_mb=("peak_memory_mb", "max")
+    ).reindex(pd.Index(list(methods), name="method"))
+    cost = cost.assign(images=cost["images"].fillna(0).astype(int)).reset_index()[COST]
+    write_whole(folder / "cost.csv", _csv(cost))
+    rows = [
+        [methods[row.method], str(row.images), number(row.seconds_per_image, 2), number(row.peak_memory_mb, 0)]
+        for row in cost.itertuples()
+    ]
+    return markdown_table(["Method", "Images", "Time (s/image) ↓", "Peak memory (MB) ↓"], rows) + "\n"
+
+
+def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricFacts]) -> Table:
+    """What `summarise` returned, for the terminal: a row a method, its intervals dimmed, n and missing counted."""
+    table = Table()
+    table.add_column("Method")
+    for facts in records.values():
+        table.add_column(Text(header(facts)), justify="right")
+    table.add_column("n", justify="right")
+    table.add_column("missing", justify="right")
+    cells = {(row.method, row.metric): row for row in summary.itertuples()}
+    for method, name in methods.items():
+        rows = [cells[method, metric] for metric in records]
+        values = [
+            Text.assemble(number(row.mean, facts.digits), " ", (interval(row.lo, row.hi, facts.digits), "dim"))
+            for row, facts in zip(rows, records.values(), strict=True)
+        ]
+        table.add_row(Text(name), *values, span([row.n for row in rows]), span([row.missing for row in rows]))
+    return table
+
+
+def _check_known(kind: str, names: pd.Series, known: Mapping[str, object]) -> None:
+    for name in sorted(set(names) - set(known)):
+        raise unknown(kind, name, list(known))
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    text: str = frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    return text.encode()

@@ -1,0 +1,120 @@
+"""From the composed configuration to frozen dataclasses: whatever is wrong in it is said here, once, in one line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from spin_bench.datasets import DatasetConfig
+from spin_bench.errors import UserError, unknown
+from spin_bench.methods import Method
+from spin_bench.stacks.config import StackConfig
+
+SHARED = ("steps", "guidance_scale")  # top-level settings that go to every method that has them
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """One run, as plain data."""
+
+    experiment: str
+    stack: StackConfig
+    dataset: DatasetConfig
+    methods: dict[str, Any]  # name -> the method's settings
+    metrics: tuple[str, ...]
+    samples: int  # images a case
+    limit: int | None  # cases
+    base_seed: int
+    batch_size: int
+    results_dir: Path
+    store_dir: Path
+    deviations: tuple[str, ...]  # from the published defaults, one line each
+
+
+def typed(schema: type, values: Mapping[str, Any], where: str) -> Any:
+    """`values` as the dataclass `schema`; a wrong name or type is a `UserError` that says where."""
+    node = OmegaConf.structured(schema)
+    OmegaConf.set_readonly(node, None)
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(node, dict(values)))
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or getattr(error, "key", None)
+        if key and "not in" in str(error).splitlines()[0]:
+            raise unknown(f"setting of {where}", str(key), [field.name for field in fields(schema)]) from error
+        raise UserError(f"{where}: {str(error).splitlines()[0]}") from error
+
+
+def _changed(default: Any, chosen: Any, prefix: str = "") -> list[str]:
+    """The leaves where two instances of one dataclass differ, as "name=value (published value)"."""
+    lines: list[str] = []
+    for field in fields(default):
+        before, after = getattr(default, field.name), getattr(chosen, field.name)
+        if hasattr(before, "__dataclass_fields__"):
+            lines += _changed(before, after, f"{prefix}{field.name}.")
+        elif before != after:
+            lines.append(f"{prefix}{field.name}={after} (default {before})")
+    return lines
+
+
+def _method_settings(name: str, method: Method, config: DictConfig, stack: StackConfig) -> Any:
+    """Defaults, then the stack's overrides, then the user's own."""
+    own = (
+        config.get("method")
+        if config.get("method") and config.method.get("name") == name
+        else config.settings.get(name)
+    )
+    values: dict[str, Any] = dict(OmegaConf.to_container(own, resolve=True)) if own else {}
+    values.pop("name", None)
+    names = {field.name for field in fields(method.settings)}
+    shared = {key: config[key] for key in SHARED if config.get(key) is not None and key in names}
+    merged = OmegaConf.merge(stack.overrides.get(name, {}), values, shared)
+    return typed(method.settings, OmegaConf.to_container(merged), f"method {name}")
+
+
+def dataset_config(config: DictConfig) -> DatasetConfig:
+    values = dict(OmegaConf.to_container(config.dataset, resolve=True))
+    domains = values.get("domains", "real")
+    return typed(
+        DatasetConfig, {**values, "domains": domains if isinstance(domains, str) else tuple(domains)}, "dataset"
+    )
+
+
+def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mapping[str, Any]) -> RunSettings:
+    """Check everything that can be checked before any model is loaded."""
+    stack = typed(StackConfig, config.stack, "stack")
+    names = [config.method.name] if config.get("method") else list(config.methods)
+    for name in names:
+        if name not in known:
+            raise unknown("method", name, list(known))
+    for name in config.metrics:
+        if name not in metrics:
+            raise unknown("metric", name, list(metrics))
+    chosen = {name: _method_settings(name, known[name], config, stack) for name in names}
+    deviations = []
+    for name, settings in chosen.items():
+        for line in _changed(known[name].settings(), settings):
+            reason = stack.reasons.get(f"{name}.{line.split('=')[0]}", "set for this run")
+            deviations.append(f"{known[name].title}: {line}: {reason}")
+    for key in ("samples", "batch_size"):
+        if not isinstance(config[key], int) or config[key] < 1:
+            raise UserError(f"{key}={config[key]}: must be a whole number of at least 1")
+    if config.limit is not None and (not isinstance(config.limit, int) or config.limit < 1):
+        raise UserError(f"limit={config.limit}: must be a whole number of at least 1, or null for all cases")
+    results = Path(config.results_dir)
+    return RunSettings(
+        experiment=config.experiment_name,
+        stack=stack,
+        dataset=dataset_config(config),
+        methods=chosen,
+        metrics=tuple(config.metrics),
+        samples=config.samples,
+        limit=config.limit,
+        base_seed=config.base_seed,
+        batch_size=config.batch_size,
+        results_dir=results,
+        store_dir=Path(config.store_dir) if config.store_dir else results / "store",
+        deviations=tuple(deviations),
+    )

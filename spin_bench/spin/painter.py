@@ -1,0 +1,148 @@
+"""Spin: the whole method, from a case to its painted pictures.
+
+What the abstract fixes: saliency splits the reference, non-salient information is filtered out of the embedding, the
+embedding is injected into the masked region only, style guidance pulls the foreground towards the background. Steps,
+guidance scale, iterations and learning rate are the paper's settings. Every other default is ours: see docs/spin.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
+from spin_bench.diffusion.blending import blend_background
+from spin_bench.diffusion.guidance import classifier_free
+from spin_bench.diffusion.latents import decode, encode, latent_mask, to_pictures, to_tensor
+from spin_bench.diffusion.noise import NoiseSource
+from spin_bench.diffusion.region_attention import pair, region_attention
+from spin_bench.diffusion.sampler import Step, ddim
+from spin_bench.diffusion.text import encode_prompt
+from spin_bench.identity import derive_seed
+from spin_bench.painter import Painter
+from spin_bench.spin.embedding import encode_slotted, extract, slotted_prompt
+from spin_bench.spin.saliency import reference_image, saliency_map
+from spin_bench.spin.style import style_correction, style_gradient
+from spin_bench.spin.vocabulary import initial_vectors
+from spin_bench.stack import Stack
+
+VERSION = "1"  # raise when a change of this package changes pictures
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """What decides a reference's embedding, and therefore its key in the store of artefacts."""
+
+    iterations: int = 200
+    lr: float = 5e-4
+    batch: int = 1  # noisy copies of the reference an iteration
+    weight_decay: float = 1e-2
+    vectors: int = 1  # token vectors that are learned
+    init: str = "nearest_word"  # nearest_word | mean_token
+    template: str = "a photo of {}"
+    saliency: str = "learned"  # learned | reference_mask | none
+    soft_saliency: bool = False
+    region_extraction: bool = True  # the null text explains the non-salient part
+    masked_loss: bool = True  # the loss counts salient cells alone
+
+
+@dataclass(frozen=True)
+class SpinSettings:
+    """Spin's switches; each ablation changes one."""
+
+    steps: int = 50
+    guidance_scale: float = 7.5
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    region_injection: bool = True  # False: the whole picture reads the embedding
+    blending: str = "next"  # next | current | none: noise level of the background that is blended in
+    fresh_noise: bool = False  # False: one noise an image serves every blend and the start
+    style_strength: float = 0.1  # of the guidance's size; 0 switches style guidance off
+    style_statistic: str = "mean_std"  # mean_std | gram
+    style_exact: bool = False  # gradient through the UNet, or of the predicted x0 alone
+    style_start: float = 0.3  # window of the steps, as fractions
+    style_stop: float = 0.7
+
+
+def spin(settings: SpinSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+    """A painter that keeps every reference's embedding in `artefacts`."""
+
+    def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
+        vectors = reference_embedding(case, settings.embedding, stack, artefacts)
+        with torch.no_grad():
+            images = decode(stack.vae, _generate(case, seeds, vectors, settings, stack))
+        return to_pictures(images)
+
+    return paint
+
+
+def reference_embedding(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> Tensor:
+    """The token vectors (1, n, width) of the case's reference: extracted once, then read from `artefacts`."""
+    # The reference, not the case: the same photo in two scenes has one embedding.
+    identity = {"reference": artefacts.digest(case.reference, case.reference_mask), "stack": stack.fingerprint}
+    identity |= {"settings": settings, "version": VERSION}
+
+    def make() -> Tensor:
+        saliency = saliency_map(case, stack, backend=settings.saliency, soft=settings.soft_saliency)
+        image = reference_image(case, stack)
+        cover = torch.nn.functional.interpolate(saliency, image.shape[-2:], mode="nearest")
+        return extract(
+            stack,
+            encode(stack.vae, image),
+            saliency if settings.masked_loss else torch.ones_like(saliency),
+            initial_vectors(stack, image * cover, init=settings.init, vectors=settings.vectors),
+            encode_prompt(stack.tokenizer, stack.text_encoder, ""),
+            template=settings.template,
+            iterations=settings.iterations,
+            lr=settings.lr,
+            batch=settings.batch,
+            weight_decay=settings.weight_decay,
+            region=saliency if settings.region_extraction else torch.ones_like(saliency),
+            seed=derive_seed(0, artefacts.digest(case.reference, case.reference_mask), 0),
+        )
+
+    return artefacts.tensor("embedding", identity, make).to(stack.device)
+
+
+def _generate(case: Case, seeds: Sequence[int], vectors: Tensor, settings: SpinSettings, stack: Stack) -> Tensor:
+    """Clean latents (images, C, h, w) of the painted pictures."""
+    mask = latent_mask(case.mask, stack.vae).to(stack.device, stack.dtype)
+    background = encode(stack.vae, to_tensor(case.background, stack.canvas))
+    null = encode_prompt(stack.tokenizer, stack.text_encoder, "")
+    prompt = slotted_prompt(stack, settings.embedding.template, vectors.shape[1])
+    semantic = encode_slotted(stack, prompt, vectors)
+
+    source = NoiseSource(seeds, stack.device, stack.dtype)
+    shape = (stack.latent_channels, stack.latent_side, stack.latent_side)
+    noise = source.normal(*shape)
+    region = mask if settings.region_injection else torch.ones_like(mask)
+    predict = classifier_free(stack.unet, pair(null, null), pair(semantic, null), settings.guidance_scale)
+    latents = noise
+    with region_attention(stack.unet, region):
+        for step in ddim(predict, stack.scheduler, noise, steps=settings.steps):
+            if settings.style_strength and settings.style_start <= step.index / settings.steps < settings.style_stop:
+                gradient = style_gradient(
+                    step,
+                    background,
+                    mask,
+                    statistic=settings.style_statistic,
+                    exact=settings.style_exact,
+                    predict_noise=predict,
+                    scheduler=stack.scheduler,
+                )
+                step.latents = step.latents - style_correction(step, gradient, mask, strength=settings.style_strength)
+            fresh = source.normal(*shape) if settings.fresh_noise else noise
+            step.latents = _blended(step, background, mask, fresh, settings, stack)
+            latents = step.latents
+    return latents
+
+
+def _blended(
+    step: Step, background: Tensor, mask: Tensor, noise: Tensor, settings: SpinSettings, stack: Stack
+) -> Tensor:
+    if settings.blending == "none":
+        return step.latents
+    t = {"next": step.t_next, "current": step.t}[settings.blending]
+    return blend_background(step.latents, background, mask, noise, scheduler=stack.scheduler, t=t)

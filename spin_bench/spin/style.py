@@ -1,0 +1,75 @@
+"""Style guidance: pull the painted foreground towards the style statistics of the background.
+
+The statistics are of the latents themselves, cheap and decoder-free. The step size is FreeDoM's (Yu et al. 2023): tied
+to the size of the classifier-free correction, so one strength serves every timestep and every picture.
+"""
+
+from collections.abc import Callable
+
+import torch
+from diffusers import DDIMScheduler
+from torch import Tensor
+
+from spin_bench.diffusion.guidance import NoisePredictor
+from spin_bench.diffusion.sampler import Step
+
+
+def mean_std(features: Tensor, weight: Tensor) -> Tensor:
+    """Weighted channel means and deviations, (N, 2C); `weight` (N or 1, 1, h, w) need not be normalised."""
+    share = weight / weight.sum((2, 3), keepdim=True)
+    mean = (features * share).sum((2, 3), keepdim=True)
+    deviation = ((features - mean).pow(2) * share).sum((2, 3)).add(1e-8).sqrt()
+    return torch.cat([mean.flatten(1), deviation], dim=1)
+
+
+def gram(features: Tensor, weight: Tensor) -> Tensor:
+    """Weighted second moments between channels, (N, C * C)."""
+    share = weight / weight.sum((2, 3), keepdim=True)
+    return torch.einsum("nchw,ndhw->ncd", features * share, features).flatten(1)
+
+
+STATISTICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mean_std": mean_std, "gram": gram}
+
+
+def style_distance(x0: Tensor, background: Tensor, mask: Tensor, *, statistic: str) -> Tensor:
+    """Squared distance between the style of `x0` inside `mask` and of `background` outside it; (N,)."""
+    measure = STATISTICS[statistic]
+    return (measure(x0, mask) - measure(background, 1 - mask)).pow(2).sum(1)
+
+
+def _x0(scheduler: DDIMScheduler, latents: Tensor, noise_pred: Tensor, t: int) -> Tensor:
+    alpha = scheduler.alphas_cumprod[t].to(latents)
+    return (latents - (1 - alpha).sqrt() * noise_pred) / alpha.sqrt()
+
+
+def style_gradient(
+    step: Step,
+    background: Tensor,
+    mask: Tensor,
+    *,
+    statistic: str,
+    exact: bool,
+    predict_noise: NoisePredictor,
+    scheduler: DDIMScheduler,
+) -> Tensor:
+    """Gradient of the style distance: with respect to the predicted x0 (cheap), or through the UNet to the latents."""
+    with torch.enable_grad():
+        if exact:
+            variable = step.previous.detach().requires_grad_()
+            x0 = _x0(scheduler, variable, predict_noise(variable, step.t).noise, step.t)
+        else:
+            variable = x0 = step.x0_pred.detach().requires_grad_()
+        distance = style_distance(x0.float(), background.float(), mask, statistic=statistic).sum()
+        (gradient,) = torch.autograd.grad(distance, variable)
+    return gradient
+
+
+def _rms(values: Tensor, mask: Tensor) -> Tensor:
+    total = (values.float().pow(2) * mask).sum((1, 2, 3), keepdim=True)
+    return (total / (mask.sum((1, 2, 3), keepdim=True) * values.shape[1])).sqrt()
+
+
+def style_correction(step: Step, gradient: Tensor, mask: Tensor, *, strength: float) -> Tensor:
+    """What to subtract from the step's latents: inside `mask`, `strength` times as large as the guidance there."""
+    size = strength * _rms(step.guidance, mask) / _rms(gradient, mask).clamp(min=1e-12)
+    return (size * gradient * mask).to(step.latents.dtype)

@@ -1,0 +1,118 @@
+"""The frozen models of one scale, loaded when first asked for; everything above is written against this class."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+
+class ClipModel(Protocol):
+    """CLIP as the harness uses it; features have unit length."""
+
+    name: str  # architecture and weights, for the table's legend
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1], any size, to (N, width) float32."""
+
+    def encode_text(self, texts: list[str]) -> Tensor:
+        """Texts to (N, width) float32."""
+
+    def encode_words(self, words: list[str]) -> Tensor:
+        """Words, each as "a photo of a {word}", to (N, width) float32; the last answer is kept."""
+
+
+class Perceptual(Protocol):
+    """A distance map in the manner of LPIPS."""
+
+    name: str
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two (N, 3, H, W) batches in [-1, 1] to their distance (N,), 0 for equal pictures."""
+
+
+class Features(Protocol):
+    """An image encoder that nobody here trained."""
+
+    name: str
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] to (N, width) float32 of unit length."""
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """How each module is made; `None` where a stack does not have it."""
+
+    vae: Callable[[], AutoencoderKL]
+    unet: Callable[[], UNet2DConditionModel]
+    text_encoder: Callable[[], CLIPTextModel]
+    tokenizer: Callable[[], CLIPTokenizer]
+    scheduler: Callable[[], DDIMScheduler]
+    clip: Callable[[], ClipModel]
+    perceptual: Callable[[], Perceptual]
+    judge: Callable[[], Features]
+    saliency: Callable[[], nn.Module] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Models of one scale. `fingerprint` names every weight by revision or hash and is part of a result's identity."""
+
+    name: str
+    canvas: int  # px
+    device: torch.device
+    dtype: torch.dtype
+    fingerprint: dict[str, str]
+    loaders: Loaders = field(repr=False)
+
+    @cached_property
+    def vae(self) -> AutoencoderKL:
+        return self._frozen(self.loaders.vae())
+
+    @cached_property
+    def unet(self) -> UNet2DConditionModel:
+        return self._frozen(self.loaders.unet())
+
+    @cached_property
+    def text_encoder(self) -> CLIPTextModel:
+        return self._frozen(self.loaders.text_encoder())
+
+    @cached_property
+    def tokenizer(self) -> CLIPTokenizer:
+        return self.loaders.tokenizer()
+
+    @cached_property
+    def scheduler(self) -> DDIMScheduler:
+        return self.loaders.scheduler()
+
+    @cached_property
+    def clip(self) -> ClipModel:
+        return self.loaders.clip()
+
+    @cached_property
+    def perceptual(self) -> Perceptual:
+        return self.loaders.perceptual()
+
+    @cached_property
+    def judge(self) -> Features:
+        return self.loaders.judge()
+
+    @cached_property
+    def saliency(self) -> nn.Module | None:
+        return self._frozen(self.loaders.saliency()) if self.loaders.saliency else None
+
+    @property
+    def latent_side(self) -> int:
+        return self.canvas // 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def latent_channels(self) -> int:
+        return self.vae.config.latent_channels
+
+    def _frozen(self, module: nn.Module) -> nn.Module:
+        return module.requires_grad_(False).eval().to(self.device, self.dtype)

@@ -1,0 +1,74 @@
+"""The embedded stack: the trained models that ship inside the package, every file checked against its hash."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from spin_bench.errors import UserError
+from spin_bench.mini.export import ZOO
+from spin_bench.mini.saliency_net import SaliencyNet
+from spin_bench.mini.train_clip import build_clip, clip_token_ids
+from spin_bench.stack import Loaders, Stack
+from spin_bench.stacks.config import StackConfig
+from spin_bench.stacks.open_clip_model import OpenClipModel
+from spin_bench.stacks.perceptual import ImageNetJudge, UncalibratedPerceptual
+
+
+def checked_manifest(zoo: Path) -> dict[str, str]:
+    """The zoo's hashes by file, once every file has been compared with its own; `UserError` names one that differs."""
+    manifest = zoo / "manifest.json"
+    if not manifest.exists():
+        raise UserError(f"{manifest}: missing, so the embedded models cannot be checked: run git checkout {zoo}")
+    expected: dict[str, str] = json.loads(manifest.read_text())
+    for name, digest in expected.items():
+        path = zoo / name
+        if not path.exists():
+            raise UserError(f"{path}: missing: restore it with git checkout {path}")
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != digest:
+            raise UserError(
+                f"{path}: SHA-256 is {found[:16]}…, not {digest[:16]}…: restore it with git checkout {path}"
+            )
+    return expected
+
+
+def _plain(module: nn.Module, path: Path) -> nn.Module:
+    state = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+    module.load_state_dict(state)
+    return module
+
+
+def load_mini(config: StackConfig, device: torch.device, dtype: torch.dtype) -> Stack:
+    """Raises `UserError` where a shipped file is missing or altered."""
+    zoo = Path(config.root) if config.root else ZOO
+    fingerprint = checked_manifest(zoo)
+
+    def clip() -> OpenClipModel:
+        tokenizer = CLIPTokenizer.from_pretrained(zoo / "tokenizer")
+        return OpenClipModel(
+            _plain(build_clip(), zoo / "clip" / "model.safetensors"),
+            lambda texts: clip_token_ids(tokenizer, texts),
+            name="mini-CLIP",
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
+            device=device,
+        )
+
+    loaders = Loaders(
+        vae=lambda: AutoencoderKL.from_pretrained(zoo / "vae"),
+        unet=lambda: UNet2DConditionModel.from_pretrained(zoo / "unet"),
+        text_encoder=lambda: CLIPTextModel.from_pretrained(zoo / "text_encoder"),
+        tokenizer=lambda: CLIPTokenizer.from_pretrained(zoo / "tokenizer"),
+        scheduler=lambda: DDIMScheduler.from_pretrained(zoo / "scheduler"),
+        clip=clip,
+        perceptual=lambda: UncalibratedPerceptual(device),
+        judge=lambda: ImageNetJudge(device),
+        saliency=lambda: _plain(SaliencyNet(), zoo / "saliency" / "model.safetensors"),
+    )
+    return Stack(config.name, config.canvas, device, dtype, fingerprint, loaders)

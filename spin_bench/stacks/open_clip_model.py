@@ -1,0 +1,53 @@
+"""open_clip behind the harness's own interface, the same for published and embedded weights."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+BATCH = 256
+
+
+class OpenClipModel:
+    """Unit-length features of pictures in [-1, 1] and of texts; see `spin_bench.stack.ClipModel`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenise: Callable[[list[str]], Tensor],
+        *,
+        name: str,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: torch.device,
+    ):
+        self.name = name
+        self._model = model.requires_grad_(False).eval().to(device, torch.float32)
+        self._tokenise = tokenise
+        self._device = device
+        self._mean = torch.tensor(mean, device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(std, device=device).view(1, 3, 1, 1)
+        self._words: tuple[tuple[str, ...], Tensor] | None = None
+
+    @property
+    def side(self) -> int:
+        size = self._model.visual.image_size
+        return size[0] if isinstance(size, tuple) else size
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1], resized (bicubic, antialiased) to the model's side, to (N, width)."""
+        images = images.to(self._device, torch.float32)
+        if images.shape[-2:] != (self.side, self.side):
+            images = F.interpolate(images, (self.side, self.side), mode="bicubic", antialias=True).clamp(-1, 1)
+        return self._model.encode_image(((images + 1) / 2 - self._mean) / self._std, normalize=True)
+
+    def encode_text(self, texts: list[str]) -> Tensor:
+        chunks = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]
+        encoded = [self._model.encode_text(self._tokenise(chunk).to(self._device), normalize=True) for chunk in chunks]
+        return torch.cat(encoded)
+
+    def encode_words(self, words: list[str]) -> Tensor:
+        if self._words is None or self._words[0] != tuple(words):
+            self._words = tuple(words), self.encode_text([f"a photo of a {word}" for word in words])
+        return self._words[1]

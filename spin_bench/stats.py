@@ -1,0 +1,146 @@
+"""Intervals and paired tests, with the case as the unit.
+
+A method paints several images of a case; they are not independent, so they are averaged first and every number below
+is over cases. `scores` is a long frame with columns method, case, domain, k, seed, metric, value, one row a score, NaN
+where a metric has no value. Rows may come in any order: the result is the same to the last bit.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from spin_bench.errors import UserError
+
+KEY = ["method", "case", "k", "seed", "metric"]  # names one score
+SUMMARY = ["method", "metric", "mean", "lo", "hi", "n", "missing"]
+PAIRS = ["method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n"]
+
+
+def per_case(
+    scores: pd.DataFrame, *, methods: Sequence[str] | None = None, metrics: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Mean over the images of each case: one column `value`, indexed by (method, metric, case).
+
+    Every method has a row for every metric and for every case that any method was scored on; the value is NaN where no
+    image has one. `methods` and `metrics` choose and order the rows (default: all, sorted). A score that is given twice
+    or is infinite is a `UserError`.
+    """
+    scores = scores.astype({"method": str, "metric": str, "case": str, "value": float})
+    _check(scores)
+    axes = [
+        sorted(scores["method"].unique()) if methods is None else list(methods),
+        sorted(scores["metric"].unique()) if metrics is None else list(metrics),
+        sorted(scores["case"].unique()),
+    ]
+    levels = ["method", "metric", "case"]
+    # a sum of floats depends on their order, so the order is fixed before anything is added up
+    means = scores.sort_values(KEY).groupby(levels)["value"].mean()
+    return means.reindex(pd.MultiIndex.from_product(axes, names=levels)).to_frame()
+
+
+def bootstrap_interval(
+    values: ArrayLike, *, level: float = 0.95, draws: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """BCa bootstrap interval of the mean (Efron 1987); NaNs are left out, the rest (n,) is finite.
+
+    Fewer than two values have no interval (NaN, NaN); equal values have the interval (value, value). Where BCa is
+    undefined (values that differ by rounding only) it is the percentile interval.
+    """
+    sample = np.asarray(values, dtype=float)
+    sample = sample[~np.isnan(sample)]
+    if len(sample) < 2:
+        return math.nan, math.nan
+    if np.ptp(sample) == 0:
+        return float(sample[0]), float(sample[0])
+    lo, hi = math.nan, math.nan
+    for method in ("BCa", "percentile"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NaN is scipy's other way of saying the same
+            lo, hi = stats.bootstrap(
+                (sample,),
+                np.mean,
+                n_resamples=draws,
+                confidence_level=level,
+                method=method,
+                rng=np.random.default_rng(seed),
+            ).confidence_interval
+        if not (math.isnan(lo) or math.isnan(hi)):
+            break
+    return float(lo), float(hi)
+
+
+def summarise(
+    scores: pd.DataFrame, *, methods: Sequence[str] | None = None, metrics: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Mean over cases with its interval: columns `SUMMARY`, a row for every method and metric.
+
+    `n` counts the cases with a value and `missing` those without, among all cases of `scores`.
+    """
+    rows = []
+    for (method, metric), values in _by_cell(per_case(scores, methods=methods, metrics=metrics)).items():
+        found = values[~np.isnan(values)]
+        mean = float(found.mean()) if len(found) else math.nan
+        rows.append((method, metric, mean, *bootstrap_interval(found), len(found), len(values) - len(found)))
+    return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def compare(
+    scores: pd.DataFrame, *, methods: Sequence[str] | None = None, metrics: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Every unordered pair of methods on the cases both have: columns `PAIRS`, metric by metric.
+
+    `diff` is the mean of a - b with its BCa interval, `p` is Wilcoxon's signed-rank test (two-sided), `p_holm` its
+    correction over all pairs of the metric, and `win_rate` the share of cases where a is numerically larger, ties
+    counting half. Without a shared case all of them are NaN.
+    """
+    values = _by_cell(per_case(scores, methods=methods, metrics=metrics))
+    pairs = list(combinations(dict.fromkeys(method for method, _ in values), 2))
+    rows = []
+    for metric in dict.fromkeys(metric for _, metric in values):
+        tests = [_paired(values[a, metric] - values[b, metric]) for a, b in pairs]
+        corrected = _holm(np.array([p for *_, p, _, _ in tests]))
+        for (a, b), (diff, lo, hi, p, win_rate, n), p_holm in zip(pairs, tests, corrected, strict=True):
+            rows.append((a, b, metric, diff, lo, hi, p, p_holm, win_rate, n))
+    return pd.DataFrame(rows, columns=PAIRS)
+
+
+def _check(scores: pd.DataFrame) -> None:
+    for wrong, what in ((scores.duplicated(KEY), "given twice"), (np.isinf(scores["value"]), "infinite")):
+        if wrong.any():
+            first = scores[wrong].sort_values(KEY).iloc[0]
+            where = ", ".join(f"{column} {first[column]}" for column in KEY)
+            raise UserError(f"{int(wrong.sum())} scores are {what}, the first at {where}")
+
+
+def _by_cell(table: pd.DataFrame) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """What `per_case` returned as (method, metric) -> values (cases,), the cases of all in the same order."""
+    cells = table["value"].groupby(level=["method", "metric"], sort=False)
+    return {(method, metric): values.to_numpy() for (method, metric), values in cells}
+
+
+def _paired(diffs: NDArray[np.float64]) -> tuple[float, float, float, float, float, int]:
+    """Mean, interval, p and win rate of differences (cases,), and how many of them are not NaN."""
+    diffs = diffs[~np.isnan(diffs)]
+    if len(diffs) == 0:
+        return math.nan, math.nan, math.nan, math.nan, math.nan, 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on samples too small for the normal approximation
+        p = float(stats.wilcoxon(diffs).pvalue) if diffs.any() else 1.0
+    wins = float(np.mean((diffs > 0) + 0.5 * (diffs == 0)))
+    return float(diffs.mean()), *bootstrap_interval(diffs), p, wins, len(diffs)
+
+
+def _holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Holm's step-down correction over the p-values (pairs,) that are not NaN."""
+    tested = ~np.isnan(p)
+    corrected = np.full_like(p, math.nan)
+    if tested.any():
+        corrected[tested] = multipletests(p[tested], method="holm")[1]
+    return corrected

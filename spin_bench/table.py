@@ -1,0 +1,87 @@
+"""Fold a run's scores into its results folder: tables, costs, grid, links to the pictures."""
+
+import os
+import shutil
+from pathlib import Path
+
+from spin_bench.report.grid import GridRow, write_grid
+from spin_bench.report.tables import terminal_table, write_cost, write_tables
+from spin_bench.run import Run, collect
+from spin_bench.stats import summarise
+from spin_bench.store import check_format
+
+GRID_ROWS = 12
+
+_MINI = "Made by the embedded mini stack (64 px, models trained on toy scenes): not a number of any paper."
+
+
+def results_folder(run: Run) -> Path:
+    settings = run.settings
+    return settings.results_dir / settings.stack.name / settings.dataset.name / settings.experiment
+
+
+def _notes(run: Run) -> list[str]:
+    settings = run.settings
+    notes = [_MINI] if settings.stack.name == "mini" else []
+    names = sorted({case.domain for case in run.cases})
+    notes.append(
+        f"{len(run.cases)} cases of {settings.dataset.name} ({', '.join(names)}), {settings.samples} images a case."
+    )
+    novel = sum(case.novel for case in run.cases)
+    if novel:
+        notes.append(f"{novel} of the cases show an object that none of the models was trained on.")
+    notes.append("Intervals: 95 % BCa bootstrap over cases, after the mean over a case's images.")
+    notes += [f"Deviation: {line}" for line in settings.deviations] or ["Deviations from the published defaults: none."]
+    return notes
+
+
+def _link_pictures(run: Run, folder: Path) -> None:
+    """The store's pictures and records under readable names; hard links where the file system has them."""
+    images = folder / "images"
+    if images.exists():
+        shutil.rmtree(images)
+    for method, key in run.keys.items():
+        for case in run.cases:
+            target = images / method / case.id
+            target.mkdir(parents=True)
+            for k in range(run.samples(method)):
+                for suffix in ("png", "json"):
+                    source = run.store.case_folder(key, case) / f"{k}.{suffix}"
+                    try:
+                        os.link(source, target / source.name)
+                    except OSError:
+                        shutil.copyfile(source, target / source.name)
+
+
+def _write_grid(run: Run, path: Path) -> None:
+    """The first image of every method for the first cases, evenly over the domains that were run."""
+    by_domain = [[case for case in run.cases if case.domain == d] for d in sorted({c.domain for c in run.cases})]
+    share = max(1, GRID_ROWS // len(by_domain))
+    rows = []
+    for case in [case for cases in by_domain for case in cases[:share]]:
+        stored = [run.store.get(key, case, 0) for key in run.keys.values()]
+        painted = [picture and picture[0] for picture in stored]
+        rows.append(GridRow(case.prompt, (case.background, case.mask, case.reference, *painted)))
+    titles = [run.methods[name].title for name in run.keys]
+    write_grid(path, rows, ["background", "mask", "reference", *titles])
+
+
+def fold(run: Run) -> Path:
+    """Write every file of the results folder, print the table, return the folder."""
+    folder = results_folder(run)
+    check_format(folder)
+    scores, costs = collect(run)
+    titles = {name: run.methods[name].title for name in run.keys}
+    records = {name: metric.printed(run.stack) for name, metric in run.metrics.items()}
+    # A metric without any value (the truth of a benchmark that does not know it) would be a column of dashes.
+    known = set(scores.dropna(subset="value").metric)
+    records = {name: record for name, record in records.items() if name in known}
+    scores = scores[scores.metric.isin(known)]
+    title = f"{run.settings.experiment}: {run.settings.dataset.name} on {run.settings.stack.name}"
+    write_tables(scores, methods=titles, records=records, folder=folder, title=title, notes=_notes(run))
+    write_cost(costs, methods=titles, folder=folder)
+    _link_pictures(run, folder)
+    _write_grid(run, folder / "grid.png")
+    summary = summarise(scores, methods=list(titles), metrics=list(records))
+    run.console.print(terminal_table(summary, titles, records))
+    return folder
