@@ -31,7 +31,7 @@ reproduce-table: $(STAMP) ## the main table: STACK=mini (default) or sd14, DATA=
 	$(BIN)/spin-bench experiment=table1 stack=$(STACK) $(DATASET) limit=$(LIMIT)
 
 reference: $(STAMP) ## the committed reference run of the embedded stack, 64 real-domain cases
-	$(BIN)/python -m spin_bench.reference
+	$(BIN)/spin-bench experiment=table1 limit=64 results_dir=results/reference store_dir=results/store
 
 test: $(STAMP) ## the test suite
 	$(BIN)/python -m pytest

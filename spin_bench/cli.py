@@ -7,6 +7,7 @@ spin-bench validate dataset=tficon dataset.root=/data/tficon
 
 import errno
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,8 +123,9 @@ def guarded(command: Callable[[DictConfig, Console], None], config: DictConfig, 
 
 def _quiet_libraries() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False)], force=True)
-    for name in ("httpx", "diffusers", "transformers"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _multirun(overrides: list[str], console: Console) -> int:

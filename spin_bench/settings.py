@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import dacite
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from spin_bench.datasets import DatasetConfig
 from spin_bench.errors import UserError, unknown
 from spin_bench.methods import Method
 from spin_bench.stacks.config import StackConfig
+
+T = TypeVar("T")
 
 SHARED = ("steps", "guidance_scale")  # top-level settings that go to every method that has them
 
@@ -34,17 +36,23 @@ class RunSettings:
     deviations: tuple[str, ...]  # from the published defaults, one line each
 
 
-def typed(schema: type, values: Mapping[str, Any], where: str) -> Any:
+def typed(schema: type[T], values: Mapping[str, Any], where: str) -> T:
     """`values` as the dataclass `schema`; a wrong name or type is a `UserError` that says where."""
-    node = OmegaConf.structured(schema)
-    OmegaConf.set_readonly(node, None)
     try:
-        return OmegaConf.to_object(OmegaConf.merge(node, dict(values)))
-    except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or getattr(error, "key", None)
-        if key and "not in" in str(error).splitlines()[0]:
-            raise unknown(f"setting of {where}", str(key), [field.name for field in fields(schema)]) from error
-        raise UserError(f"{where}: {str(error).splitlines()[0]}") from error
+        return dacite.from_dict(schema, values, dacite.Config(type_hooks={float: _number}, cast=[tuple], strict=True))
+    except dacite.UnexpectedDataError as error:
+        name = sorted(error.keys)[0]
+        raise unknown(f"setting of {where}", name, [field.name for field in fields(schema)]) from error
+    except dacite.DaciteError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    return dict(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
 
 
 def _changed(default: Any, chosen: Any, prefix: str = "") -> list[str]:
@@ -66,16 +74,16 @@ def _method_settings(name: str, method: Method, config: DictConfig, stack: Stack
         if config.get("method") and config.method.get("name") == name
         else config.settings.get(name)
     )
-    values: dict[str, Any] = dict(OmegaConf.to_container(own, resolve=True)) if own else {}
+    values = _plain(own) if own else {}
     values.pop("name", None)
     names = {field.name for field in fields(method.settings)}
     shared = {key: config[key] for key in SHARED if config.get(key) is not None and key in names}
     merged = OmegaConf.merge(stack.overrides.get(name, {}), values, shared)
-    return typed(method.settings, OmegaConf.to_container(merged), f"method {name}")
+    return typed(method.settings, _plain(merged), f"method {name}")
 
 
 def dataset_config(config: DictConfig) -> DatasetConfig:
-    values = dict(OmegaConf.to_container(config.dataset, resolve=True))
+    values = _plain(config.dataset)
     domains = values.get("domains", "real")
     return typed(
         DatasetConfig, {**values, "domains": domains if isinstance(domains, str) else tuple(domains)}, "dataset"
@@ -84,7 +92,7 @@ def dataset_config(config: DictConfig) -> DatasetConfig:
 
 def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mapping[str, Any]) -> RunSettings:
     """Check everything that can be checked before any model is loaded."""
-    stack = typed(StackConfig, config.stack, "stack")
+    stack = typed(StackConfig, _plain(config.stack), "stack")
     names = [config.method.name] if config.get("method") else list(config.methods)
     for name in names:
         if name not in known:

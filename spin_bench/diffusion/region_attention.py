@@ -23,10 +23,17 @@ class RegionAttnProcessor(AttnProcessor2_0):
         super().__init__()
         self.region = region  # (batch or 1, 1, height, width) in [0, 1], latent resolution
 
-    def __call__(self, attn: Attention, hidden_states: Tensor, encoder_hidden_states: Tensor) -> Tensor:
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
         inside, outside = encoder_hidden_states.chunk(2, dim=1)
-        mixed = super().__call__(attn, hidden_states, inside)
-        rest = super().__call__(attn, hidden_states, outside)
+        mixed = super().__call__(attn, hidden_states, inside, attention_mask, temb)
+        rest = super().__call__(attn, hidden_states, outside, attention_mask, temb)
         weight = at_tokens(self.region, hidden_states.shape[1]).to(mixed.dtype)
         weight = weight.repeat(len(mixed) // len(weight), 1, 1)
         return weight * mixed + (1 - weight) * rest

@@ -83,7 +83,8 @@ def _copy_paste(scene: Scene) -> np.ndarray:
     return np.where(cover, paint(flat), paint(scene.without_objects()))
 
 
-def _write_case(root: Path, domain: str, index: int) -> None:
+def write_case(root: Path, domain: str, index: int) -> None:
+    """Paint case `index` of `domain` into its folder under `root`, which must not have it yet."""
     task = make_task(domain, index)
     prompt = benchmark_prompt(task.scene)
     stem = f"fg{index:02d}_{sha256(prompt.encode()).hexdigest()[:24]}"
@@ -113,7 +114,7 @@ def render(root: Path, *, workers: int) -> Iterator[int]:
     first = {"real": 1}  # TF-ICON counts its real domain from 1, the others from 0
     jobs = [(domain, index + first.get(domain, 0)) for domain, count in COUNTS.items() for index in range(count)]
     with ProcessPoolExecutor(workers) as pool:
-        pending = [pool.submit(_write_case, unfinished, domain, index) for domain, index in jobs]
+        pending = [pool.submit(write_case, unfinished, domain, index) for domain, index in jobs]
         for done, job in enumerate(pending, start=1):
             job.result()
             yield done

@@ -20,7 +20,7 @@ SHARD = 1000  # scenes a file
 HELD_OUT = 10_000_000  # first index of the scenes kept for evaluation
 WORLD_VERSION = 1  # raise when a change of the painter changes pictures
 
-_DOMAIN_SHARES = (0.52, 0.16, 0.16, 0.16)  # of DOMAINS
+DOMAIN_SHARES = (0.52, 0.16, 0.16, 0.16)  # of DOMAINS
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Corpus:
 def training_scene(index: int) -> tuple[Scene, str]:
     """Scene `index` and its caption: 77 % one subject, 15 % like a reference (large, with distractors), 8 % empty."""
     rng = np.random.Generator(np.random.PCG64([WORLD_VERSION, index]))
-    domain = str(rng.choice(DOMAINS, p=_DOMAIN_SHARES))
+    domain = str(rng.choice(DOMAINS, p=DOMAIN_SHARES))
     kind = rng.random()
     if kind < 0.15:
         scene = sample_scene(rng, nouns("train"), domain, size=(60, 85), distractors=int(rng.integers(1, 3)))

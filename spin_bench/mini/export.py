@@ -49,8 +49,8 @@ def _halve(source: Path, target: Path) -> None:
 
 def export_zoo(models: Path, tokenizer: CLIPTokenizer, zoo: Path = ZOO) -> None:
     """Write every trained model into `zoo`, in the layout that `StableDiffusionPipeline.from_pretrained(zoo)` reads."""
-    if zoo.exists():
-        shutil.rmtree(zoo)
+    for stale in [path for path in zoo.glob("*") if path.is_dir()]:
+        shutil.rmtree(stale)
     AutoencoderKL.from_pretrained(models / "vae").half().save_pretrained(zoo / "vae")
     UNet2DConditionModel.from_pretrained(models / "unet").half().save_pretrained(zoo / "unet")
     CLIPTextModel.from_pretrained(models / "text_encoder").half().save_pretrained(zoo / "text_encoder")
@@ -65,6 +65,7 @@ def export_zoo(models: Path, tokenizer: CLIPTokenizer, zoo: Path = ZOO) -> None:
 
 def write_manifest(zoo: Path) -> None:
     """SHA-256 of every file of the zoo, by relative path."""
-    files = sorted(path for path in zoo.rglob("*") if path.is_file() and path.name != "manifest.json")
+    unlisted = ("manifest.json", "README.md")
+    files = sorted(path for path in zoo.rglob("*") if path.is_file() and path.name not in unlisted)
     hashes = {path.relative_to(zoo).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     (zoo / "manifest.json").write_text(json.dumps(hashes, indent=2) + "\n")

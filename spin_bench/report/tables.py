@@ -75,7 +75,7 @@ def write_cost(runs: pd.DataFrame, *, methods: Mapping[str, str], folder: Path) 
 
 
 def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricFacts]) -> Table:
-    """What `summarise` returned, for the terminal: a row a method, its intervals dimmed, n and missing counted."""
+    """What `summarise` returned, for the terminal: a row a method, intervals under the means, n and missing counted."""
     table = Table()
     table.add_column("Method")
     for facts in records.values():
@@ -86,7 +86,7 @@ def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: M
     for method, name in methods.items():
         rows = [cells[method, metric] for metric in records]
         values = [
-            Text.assemble(number(row.mean, facts.digits), " ", (interval(row.lo, row.hi, facts.digits), "dim"))
+            Text.assemble(number(row.mean, facts.digits), "\n", (interval(row.lo, row.hi, 2), "dim"))
             for row, facts in zip(rows, records.values(), strict=True)
         ]
         table.add_row(Text(name), *values, span([row.n for row in rows]), span([row.missing for row in rows]))

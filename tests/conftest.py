@@ -1,0 +1,56 @@
+"""What the tests share: the shipped stack, a few cases of the embedded benchmark, a small network."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
+from spin_bench.datasets.tficon import load_case, scan
+from spin_bench.mini.benchmark import write_case
+from spin_bench.stack import Stack
+from spin_bench.stacks.config import StackConfig
+from spin_bench.stacks.load import load_stack
+
+CASES = (("real", 1), ("real", 2), ("real", 3), ("sketch", 0))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    return load_stack(StackConfig(name="mini", canvas=64, device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def benchmark_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("benchmark")
+    for domain, index in CASES:
+        write_case(root, domain, index)
+    return root
+
+
+@pytest.fixture(scope="session")
+def cases(benchmark_root: Path) -> list[Case]:
+    return [load_case(entry, 64) for entry in scan(benchmark_root, decode=False, expected=None)[0]]
+
+
+@pytest.fixture
+def artefacts(tmp_path: Path) -> Artefacts:
+    return Artefacts(tmp_path / "artefacts")
+
+
+@pytest.fixture(scope="session")
+def small_unet() -> UNet2DConditionModel:
+    """Random weights: good for arithmetic, not for pictures."""
+    torch.manual_seed(0)
+    return UNet2DConditionModel(
+        sample_size=8,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        attention_head_dim=2,
+        cross_attention_dim=12,
+        norm_num_groups=8,
+    ).eval()
