@@ -1,7 +1,7 @@
 """From the composed configuration to frozen dataclasses: whatever is wrong in it is said here, once, in one line."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,19 +67,26 @@ def _changed(default: Any, chosen: Any, prefix: str = "") -> list[str]:
     return lines
 
 
+def _overridden(values: dict[str, Any], defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """`values`, with the stack's `overrides` wherever they still are the published `defaults`."""
+    result = dict(values)
+    for name, override in overrides.items():
+        if isinstance(override, Mapping):
+            result[name] = _overridden(values.get(name, {}), defaults[name], override)
+        elif values.get(name, defaults[name]) == defaults[name]:
+            result[name] = override
+    return result
+
+
 def _method_settings(name: str, method: Method, config: DictConfig, stack: StackConfig) -> Any:
-    """Defaults, then the stack's overrides, then the user's own."""
-    own = (
-        config.get("method")
-        if config.get("method") and config.method.get("name") == name
-        else config.settings.get(name)
-    )
+    """Published defaults, under the stack's overrides, under what the user set."""
+    own = config.method if config.get("method") else config.settings.get(name)
     values = _plain(own) if own else {}
     values.pop("name", None)
     names = {field.name for field in fields(method.settings)}
-    shared = {key: config[key] for key in SHARED if config.get(key) is not None and key in names}
-    merged = OmegaConf.merge(stack.overrides.get(name, {}), values, shared)
-    return typed(method.settings, _plain(merged), f"method {name}")
+    values |= {key: config[key] for key in SHARED if config.get(key) is not None and key in names}
+    values = _overridden(values, asdict(method.settings()), stack.overrides.get(name, {}))
+    return typed(method.settings, values, f"method {name}")
 
 
 def dataset_config(config: DictConfig) -> DatasetConfig:

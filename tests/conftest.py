@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
@@ -41,8 +40,10 @@ def artefacts(tmp_path: Path) -> Artefacts:
 
 
 @pytest.fixture(scope="session")
-def small_unet() -> UNet2DConditionModel:
-    """Random weights: good for arithmetic, not for pictures."""
+def small_unet():
+    """A UNet2DConditionModel of random weights: good for arithmetic, not for pictures."""
+    from diffusers import UNet2DConditionModel  # after spin_bench, which lets torchvision be imported
+
     torch.manual_seed(0)
     return UNet2DConditionModel(
         sample_size=8,

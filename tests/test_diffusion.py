@@ -6,7 +6,7 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionMod
 
 from spin_bench.case import Case
 from spin_bench.diffusion.blending import blend_background
-from spin_bench.diffusion.guidance import classifier_free
+from spin_bench.diffusion.guidance import Prediction, classifier_free
 from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.region_attention import at_tokens, pair, region_attention
@@ -38,7 +38,7 @@ def test_guided_ddim_is_the_pipeline_of_diffusers(stack: Stack):
 
 
 def test_steps_tell_the_noise_level_of_their_latents(stack: Stack):
-    states = list(ddim(lambda x, t: (x, x), stack.scheduler, torch.ones(1, 4, 2, 2), steps=5, skip=2))
+    states = list(ddim(lambda x, t: Prediction(x, x), stack.scheduler, torch.ones(1, 4, 2, 2), steps=5, skip=2))
     schedule = timesteps(stack.scheduler, 5)
     assert [(s.t, s.t_next) for s in states] == [*zip(schedule[2:], [*schedule[3:], -1], strict=True)]
 
@@ -48,7 +48,7 @@ def test_a_replaced_state_is_what_the_next_step_sees(stack: Stack):
 
     def predict(latents: torch.Tensor, t: int):
         seen.append(latents.clone())
-        return latents, latents
+        return Prediction(latents, latents)
 
     for step in ddim(predict, stack.scheduler, torch.zeros(1, 4, 2, 2), steps=3):
         step.latents = torch.full_like(step.latents, float(step.index + 7))

@@ -7,6 +7,7 @@ import torch
 
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
+from spin_bench.diffusion.guidance import Prediction
 from spin_bench.diffusion.latents import encode
 from spin_bench.diffusion.region_attention import pair, region_attention
 from spin_bench.diffusion.sampler import Step
@@ -128,7 +129,7 @@ def test_the_style_gradient_is_a_finite_difference(exact: bool, stack: Stack):
     t, alpha = 500, stack.scheduler.alphas_cumprod[500].double()
 
     def predict(latents, _t):
-        return latents.tanh(), latents.tanh()
+        return Prediction(latents.tanh(), latents.tanh())
 
     def x0_of(latents):
         return (latents - (1 - alpha).sqrt() * latents.tanh()) / alpha.sqrt()

@@ -13,7 +13,7 @@ from spin_bench.mini.train_unet import build_scheduler
 from spin_bench.mini.train_vae import draw
 from spin_bench.mini.training import Plan, train
 
-PLAN = Plan(steps=30, lr=1e-2, warmup=5, decay=0.5, ema=0.9, checkpoint_seconds=0.0)
+PLAN = Plan(steps=30, lr=1e-1, warmup=5, decay=0.5, ema=0.9, checkpoint_seconds=0.0)
 
 
 class _Killed(Exception):

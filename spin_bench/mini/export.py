@@ -47,6 +47,11 @@ def _halve(source: Path, target: Path) -> None:
     )
 
 
+def _compute_in_float32(config: Path) -> None:
+    """transformers would compute in the precision of the file; diffusers' pipelines expect all parts in one."""
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2) + "\n")
+
+
 def export_zoo(models: Path, tokenizer: CLIPTokenizer, zoo: Path = ZOO) -> None:
     """Write every trained model into `zoo`, in the layout that `StableDiffusionPipeline.from_pretrained(zoo)` reads."""
     for stale in [path for path in zoo.glob("*") if path.is_dir()]:
@@ -54,6 +59,7 @@ def export_zoo(models: Path, tokenizer: CLIPTokenizer, zoo: Path = ZOO) -> None:
     AutoencoderKL.from_pretrained(models / "vae").half().save_pretrained(zoo / "vae")
     UNet2DConditionModel.from_pretrained(models / "unet").half().save_pretrained(zoo / "unet")
     CLIPTextModel.from_pretrained(models / "text_encoder").half().save_pretrained(zoo / "text_encoder")
+    _compute_in_float32(zoo / "text_encoder" / "config.json")
     tokenizer.save_pretrained(zoo / "tokenizer")
     build_scheduler().save_pretrained(zoo / "scheduler")
     (zoo / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")

@@ -54,7 +54,7 @@ SHIPPED = Recipe(
         "vae": Plan(steps=3000, lr=1.5e-3, warmup=100, ema=0.995, log_steps=50),
         "clip": Plan(steps=1500, lr=1e-3, warmup=100, ema=0.99),
         "saliency": Plan(steps=1000, lr=2e-3, warmup=50, ema=0.99),
-        "unet": Plan(steps=4400, lr=7e-4, warmup=200, decay=0.3, ema=0.999, weight_decay=0.0),
+        "unet": Plan(steps=3300, lr=7e-4, warmup=200, decay=0.3, ema=0.999, weight_decay=0.0),
     },
     batches={"vae": 16, "clip": 128, "saliency": 32, "unet": 32},
 )

@@ -51,7 +51,7 @@ class Scene:
         return replace(self, objects=())
 
 
-def _rotate_hue(rgb: np.ndarray, steps: int) -> np.ndarray:
+def rotate_hue(rgb: np.ndarray, steps: int) -> np.ndarray:
     """Turn colours around the grey axis by `steps` of 6 degrees, with tabulated integer sines."""
     sine = (0, 105, 208, 309, 407, 500)[abs(steps)] * (1 if steps >= 0 else -1)
     cosine = (1000, 995, 978, 951, 914, 866)[abs(steps)]
@@ -70,7 +70,7 @@ def _rotate_hue(rgb: np.ndarray, steps: int) -> np.ndarray:
 def individual(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
     """The object's own look: (rgb, alpha) at the sprite's size, uint8."""
     sprite = pixels(instance.noun)
-    rgb = _rotate_hue(sprite[..., :3].astype(np.int64), instance.hue)
+    rgb = rotate_hue(sprite[..., :3].astype(np.int64), instance.hue)
     grey = (rgb @ _LUMA // 1000)[..., None]
     rgb = (grey + (rgb - grey) * instance.saturation // 100) * instance.brightness // 100
     rgb, alpha = rgb.clip(0, 255).astype(np.uint8), sprite[..., 3]

@@ -119,10 +119,12 @@ def _generate(case: Case, seeds: Sequence[int], vectors: Tensor, settings: SpinS
     noise = source.normal(*shape)
     region = mask if settings.region_injection else torch.ones_like(mask)
     predict = classifier_free(stack.unet, pair(null, null), pair(semantic, null), settings.guidance_scale)
+    # A mask that covers everything leaves no background to take a style from; one between the cells, no foreground.
+    styled = settings.style_strength > 0 and 0 < mask.mean() < 1
     latents = noise
     with region_attention(stack.unet, region):
         for step in ddim(predict, stack.scheduler, noise, steps=settings.steps):
-            if settings.style_strength and settings.style_start <= step.index / settings.steps < settings.style_stop:
+            if styled and settings.style_start <= step.index / settings.steps < settings.style_stop:
                 gradient = style_gradient(
                     step,
                     background,
