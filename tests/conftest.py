@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tficon_folder import CAT, DOG, add_entry
 
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
@@ -55,3 +56,11 @@ def small_unet():
         cross_attention_dim=12,
         norm_num_groups=8,
     ).eval()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two sound TF-ICON entries, of different domains, in the released layout."""
+    for seed, where in enumerate((CAT, DOG)):
+        add_entry(tmp_path / where, seed)
+    return tmp_path
