@@ -24,7 +24,7 @@ def copy_paste(settings: CopyPasteSettings, stack: Stack, artefacts: Artefacts) 
     """A painter without a model; every seed gives the same picture."""
 
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
-        left, top, right, bottom = case.mask.getbbox()
+        left, top, right, bottom = case.box
         size = (right - left, bottom - top)
         layer = Image.new("RGB", case.background.size)
         layer.paste(case.reference.resize(size, Image.Resampling.LANCZOS), (left, top))

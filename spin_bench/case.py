@@ -25,3 +25,11 @@ class Case:
     subject: str = ""  # the object's noun where the benchmark says it
     novel: bool = False  # no shipped model was trained on this object
     digest: str = ""  # SHA-256 of everything above; part of the identity of its results
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """The mask's bounding box: left, top, right, bottom (exclusive), px. A loaded mask is never empty."""
+        box = self.mask.getbbox()
+        if box is None:
+            raise ValueError(f"case {self.id}: its mask is empty")
+        return box

@@ -42,7 +42,7 @@ def typed(schema: type[T], values: Mapping[str, Any], where: str) -> T:
         return dacite.from_dict(schema, values, dacite.Config(type_hooks={float: _number}, cast=[tuple], strict=True))
     except dacite.UnexpectedDataError as error:
         name = sorted(error.keys)[0]
-        raise unknown(f"setting of {where}", name, [field.name for field in fields(schema)]) from error
+        raise unknown(f"setting of {where}", name, [field.name for field in fields(schema)]) from error  # type: ignore[arg-type]
     except dacite.DaciteError as error:
         raise UserError(f"{where}: {error}") from error
 

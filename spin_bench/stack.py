@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -114,5 +114,5 @@ class Stack:
     def latent_channels(self) -> int:
         return self.vae.config.latent_channels
 
-    def _frozen(self, module: nn.Module) -> nn.Module:
+    def _frozen(self, module: Any) -> Any:
         return module.requires_grad_(False).eval().to(self.device, self.dtype)

@@ -1,6 +1,6 @@
 """Painted pictures beside their cases as tensors; every feature is computed once, however many metrics read it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,10 +31,10 @@ def square_crop(image: Tensor, box: tuple[int, int, int, int]) -> Tensor:
 def reference_object(case: Case) -> Tensor:
     """The reference's object on grey, cut to its mask; the whole photo where there is no mask. (1, 3, s, s)."""
     image = to_tensor(case.reference)
-    if case.reference_mask is None or case.reference_mask.getbbox() is None:
+    box = case.reference_mask.getbbox() if case.reference_mask else None
+    if case.reference_mask is None or box is None:
         return square_crop(image, (0, 0, *case.reference.size))
-    cover = mask_to_tensor(case.reference_mask)
-    return square_crop(image * cover, case.reference_mask.getbbox())
+    return square_crop(image * mask_to_tensor(case.reference_mask), box)
 
 
 def context_box(box: tuple[int, int, int, int], side: int) -> tuple[int, int, int, int]:
@@ -75,7 +75,7 @@ class Batch:
 
     @cached_property
     def clip_references(self) -> Tensor:
-        return self._once(lambda case: reference_object(case), self.stack.clip.encode_image)
+        return self._once(reference_object, self.stack.clip.encode_image)
 
     @cached_property
     def clip_images(self) -> Tensor:
@@ -95,18 +95,18 @@ class Batch:
             truth = (
                 torch.full((1, 3, *case.mask.size[::-1]), torch.nan) if case.truth is None else to_tensor(case.truth)
             )
-            return square_crop(truth, case.mask.getbbox())
+            return square_crop(truth, case.box)
 
         return self._once(crop, self.stack.clip.encode_image)
 
     @cached_property
     def clip_contexts(self) -> tuple[Tensor, Tensor]:
         """Of the enlarged box in the painted picture and in the untouched background."""
-        boxes = [context_box(case.mask.getbbox(), case.mask.width) for case in self.cases]
+        boxes = [context_box(case.box, case.mask.width) for case in self.cases]
         cut = [square_crop(to_tensor(p), box) for p, box in zip(self.painted, boxes, strict=True)]
         encode = self.stack.clip.encode_image
         untouched = self._once(
-            lambda case: square_crop(to_tensor(case.background), context_box(case.mask.getbbox(), case.mask.width)),
+            lambda case: square_crop(to_tensor(case.background), context_box(case.box, case.mask.width)),
             encode,
         )
         return encode(torch.cat(cut)), untouched
@@ -117,13 +117,13 @@ class Batch:
 
     @cached_property
     def judge_references(self) -> Tensor:
-        return self._once(lambda case: reference_object(case), self.stack.judge)
+        return self._once(reference_object, self.stack.judge)
 
     def _cut(self, pictures: list[Tensor]) -> Tensor:
-        boxes = [case.mask.getbbox() for case in self.cases]
+        boxes = [case.box for case in self.cases]
         return torch.cat([square_crop(picture, box) for picture, box in zip(pictures, boxes, strict=True)])
 
-    def _once(self, picture_of, encode) -> Tensor:
+    def _once(self, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
         """Encode one picture a case and repeat its features for each of the case's images."""
         distinct = list({case.id: case for case in self.cases}.values())
         features = encode(torch.cat([picture_of(case) for case in distinct]))

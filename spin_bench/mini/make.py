@@ -31,7 +31,7 @@ from spin_bench.mini.train_unet import (
     tokenise,
 )
 from spin_bench.mini.train_vae import build_vae, latent_scale, vae_loss
-from spin_bench.mini.training import Plan, StepLoss, train
+from spin_bench.mini.training import Plan, StepLoss, placed, train
 from spin_bench.paths import cache_folder
 from spin_bench.stacks.imagenet import StageFeatures, feature_distance, load_classifier
 
@@ -95,7 +95,7 @@ def make_vae(shop: Workshop) -> None:
     features = StageFeatures(load_classifier(), 3).to(shop.device)
     scenes = shop.scenes()
     loss = vae_loss(
-        vae.to(shop.device, memory_format=torch.channels_last),
+        placed(vae, shop.device),
         lambda a, b: feature_distance(features, a, b).mean(),
         scenes,
         batch=shop.recipe.batches["vae"],
@@ -107,14 +107,14 @@ def make_vae(shop: Workshop) -> None:
 
 
 def make_clip(shop: Workshop) -> None:
-    clip = build_clip().to(shop.device, memory_format=torch.channels_last)
+    clip = placed(build_clip(), shop.device)
     loss = clip_loss(clip, shop.scenes(), shop.tokenizer, batch=shop.recipe.batches["clip"], device=shop.device)
     shop.fit("clip", clip, loss)
     export.save_module(clip, shop.folder / "models" / "clip")
 
 
 def make_saliency(shop: Workshop) -> None:
-    net = SaliencyNet().to(shop.device, memory_format=torch.channels_last)
+    net = placed(SaliencyNet(), shop.device)
     loss = saliency_loss(net, shop.scenes(), batch=shop.recipe.batches["saliency"], device=shop.device)
     shop.fit("saliency", net, loss)
     export.save_module(net, shop.folder / "models" / "saliency")
@@ -124,7 +124,7 @@ def make_unet(shop: Workshop) -> None:
     scenes, scheduler = shop.scenes(), build_scheduler()
     model = TextToImage(build_unet(), build_text_encoder(shop.tokenizer))
     loss = text_to_image_loss(
-        model.to(shop.device, memory_format=torch.channels_last),
+        placed(model, shop.device),
         scheduler,
         encode_corpus(shop.trained_vae(), torch.from_numpy(scenes.pictures), shop.device),
         tokenise(shop.tokenizer, scenes.captions),
@@ -154,7 +154,7 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
 def main(names: list[str]) -> None:
     folder = cache_folder() / "mini"
     folder.mkdir(parents=True, exist_ok=True)
-    handlers = [logging.StreamHandler(), logging.FileHandler(folder / "training.log")]
+    handlers: list[logging.Handler] = [logging.StreamHandler(), logging.FileHandler(folder / "training.log")]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
     device = torch.device(
         "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+M = TypeVar("M", bound=nn.Module)
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,12 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager:
     if device.type in ("cuda", "cpu"):
         return torch.autocast(device.type, torch.bfloat16)
     return contextlib.nullcontext()
+
+
+def placed(module: M, device: torch.device) -> M:
+    """`module` on `device` with channels-last weights, which the CPU's convolutions read faster."""
+    # torch's stubs do not know the argument
+    return module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _state(module: nn.Module, average: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

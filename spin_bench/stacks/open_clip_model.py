@@ -1,10 +1,11 @@
 """open_clip behind the harness's own interface, the same for published and embedded weights."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 BATCH = 256
 
@@ -14,7 +15,7 @@ class OpenClipModel:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,  # open_clip's CLIP or CustomTextCLIP
         tokenise: Callable[[list[str]], Tensor],
         *,
         name: str,

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from spin_bench.stacks.imagenet import StageFeatures, feature_distance, load_classifier
 
@@ -28,7 +28,7 @@ class ImageNetJudge:
     name = "EfficientNet-Lite0 (ImageNet)"
 
     def __init__(self, device: torch.device):
-        self._classifier: nn.Module = load_classifier().to(device)
+        self._classifier = load_classifier().to(device)
         self._device = device
 
     def __call__(self, images: Tensor) -> Tensor:
