@@ -95,6 +95,6 @@ def test_perceptual_distance_grows_with_noise(stack: Stack):
 
 
 def test_the_data_card_names_the_figures():
-    figures = json.loads(Path("results/reference/mini/models.json").read_text())
+    figures = json.loads((Path(__file__).parents[1] / "results/reference/mini/models.json").read_text())
     assert {"vae_psnr_db", "clip_object_top1", "t2i_object", "t2i_background", "saliency_iou"} <= set(figures)
     assert "Fluent Emoji" in (ZOO / "README.md").read_text()

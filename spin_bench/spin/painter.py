@@ -60,7 +60,7 @@ class SpinSettings:
     region_injection: bool = True  # False: the whole picture reads the embedding
     blending: str = "next"  # next | current | none: noise level of the background that is blended in
     fresh_noise: bool = False  # False: one noise an image serves every blend and the start
-    style_strength: float = 0.1  # of the guidance's size; 0 switches style guidance off
+    style_strength: float = 0.03  # of the guidance's size; 0 switches style guidance off
     style_statistic: str = "mean_std"  # mean_std | gram
     style_exact: bool = False  # gradient through the UNet, or of the predicted x0 alone
     style_start: float = 0.3  # window of the steps, as fractions
