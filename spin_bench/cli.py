@@ -66,7 +66,7 @@ def run_command(config: DictConfig, console: Console) -> None:
     run = prepare(settings, load_stack(settings.stack), known, METRICS, console)
     jobs = plan(run)
     console.print(
-        f"{len(run.cases)} cases, {len(run.keys)} methods; {sum(len(job.ks) for job in jobs)} images to paint"
+        f"{len(run.cases)} cases, {len(run.keys)} methods; {sum(len(job.missing) for job in jobs)} images to paint"
     )
     generate(run, jobs)
     score(run)

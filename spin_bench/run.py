@@ -36,7 +36,8 @@ class Job:
 
     method: str
     case: int  # index into the run's cases
-    ks: tuple[int, ...]
+    ks: tuple[int, ...]  # painted together
+    missing: tuple[int, ...]  # of them, what the store does not hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +82,19 @@ def prepare(
 
 
 def plan(run: Run) -> list[Job]:
-    """What is missing from the store, method by method, in batches of one case."""
+    """What is missing from the store, method by method, in batches of one case.
+
+    A batch that lacks one image is painted whole: sums of another batch size round differently, and a run that was
+    killed is to end with the bytes of one that was not.
+    """
     jobs = []
     for method, key in run.keys.items():
         for index, case in enumerate(run.cases):
-            missing = [k for k in range(run.samples(method)) if run.store.get(key, case, k) is None]
-            size = run.settings.batch_size
-            jobs += [Job(method, index, tuple(missing[i : i + size])) for i in range(0, len(missing), size)]
+            for first in range(0, run.samples(method), run.settings.batch_size):
+                ks = tuple(range(first, min(first + run.settings.batch_size, run.samples(method))))
+                missing = tuple(k for k in ks if run.store.get(key, case, k) is None)
+                if missing:
+                    jobs.append(Job(method, index, ks, missing))
     return jobs
 
 
@@ -114,6 +121,8 @@ def generate(run: Run, jobs: Sequence[Job]) -> None:
         seconds = (time.perf_counter() - started) / len(pictures)
         peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else None
         for k, seed, picture in zip(job.ks, seeds, pictures, strict=True):
+            if k not in job.missing:
+                continue
             record = Record(run.keys[job.method], job.method, case.id, case.domain, k, seed, seconds, peak, made_with)
             run.store.put(case, picture, record)
 

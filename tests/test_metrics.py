@@ -21,7 +21,7 @@ def test_identical_pictures(stack: Stack, cases: list[Case]):
     truths = [case.truth for case in cases]
     torch.testing.assert_close(_values("clip_i_truth", cases, truths, stack), torch.ones(len(cases)))
     backgrounds = [case.background for case in cases]
-    assert _values("lpips_bg", cases, backgrounds, stack).abs().max() == 0
+    assert _values("lpips_bg", cases, backgrounds, stack).abs().max() < 1e-9
     torch.testing.assert_close(_values("coherence_context", cases, backgrounds, stack), torch.ones(len(cases)))
 
 
@@ -38,7 +38,7 @@ def test_batch_size_and_order_do_not_matter(name: str, stack: Stack, cases: list
 def test_the_painted_region_is_invisible_outside_and_the_rest_inside(stack: Stack, cases: list[Case]):
     case = cases[0]
     scribble = Image.composite(Image.effect_noise((64, 64), 90).convert("RGB"), case.background, case.mask)
-    assert _values("lpips_bg", [case], [scribble], stack).item() == 0
+    assert _values("lpips_bg", [case], [scribble], stack).item() < 1e-9
     inverse = case.mask.point(lambda level: 255 - level)
     elsewhere = Image.composite(Image.effect_noise((64, 64), 90).convert("RGB"), case.truth, inverse)
     for name in ("clip_i_crop", "judge_i_crop", "clip_i_truth"):
