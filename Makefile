@@ -5,6 +5,8 @@ DATA   ?=
 # The embedded table takes a few minutes on two cores at this size; the paper's takes every case.
 LIMIT  ?= $(if $(filter mini,$(STACK)),24,null)
 
+REFERENCE_LIMIT ?= 64
+
 BIN     := .venv/bin
 STAMP   := .venv/.installed
 DATASET := $(if $(DATA),dataset=tficon dataset.root='$(DATA)',dataset=mini)
@@ -29,8 +31,8 @@ $(STAMP): pyproject.toml constraints.txt
 reproduce-table: $(STAMP) ## the main table: STACK=mini (default) or sd14, DATA=<TF-ICON folder>, LIMIT=<cases>
 	$(BIN)/spin-bench experiment=table1 stack=$(STACK) $(DATASET) limit=$(LIMIT)
 
-reference: $(STAMP) ## the committed reference run of the embedded stack, 64 real-domain cases
-	$(BIN)/spin-bench experiment=table1 limit=64 results_dir=results/reference store_dir=results/store
+reference: $(STAMP) ## the committed reference run of the embedded stack
+	$(BIN)/spin-bench experiment=table1 limit=$(REFERENCE_LIMIT) results_dir=results/reference store_dir=results/store
 
 test: $(STAMP) ## the test suite
 	$(BIN)/python -m pytest
