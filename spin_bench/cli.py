@@ -9,7 +9,7 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import hydra
@@ -80,16 +80,11 @@ def validate_command(config: DictConfig, console: Console) -> None:
     from spin_bench.datasets.entry import WARNING
     from spin_bench.datasets.tficon import scan
     from spin_bench.mini.world import CANVAS
-    from spin_bench.progress import watched
+    from spin_bench.progress import watcher
     from spin_bench.settings import dataset_config
 
     dataset = dataset_config(config)
-
-    def watch(done: Iterator[int], total: int, label: str) -> None:
-        for _ in watched(done, total=total, label=label, console=console):
-            pass
-
-    root = dataset_root(dataset, watch)
+    root = dataset_root(dataset, watcher(console))
     found, problems = scan(root, decode=True, side=CANVAS if dataset.name == "mini" else 512)
     for problem in problems:
         console.print(problem, markup=False, highlight=False, soft_wrap=True)

@@ -24,6 +24,7 @@ class Method:
     version: str
     bounding: bool = False  # a bound, not a competitor
     seeded: bool = True  # False: every seed paints the same picture, so one is enough
+    needs_truth: bool = False  # left out of a run over cases without a true composite
 
 
 BUILT_IN: dict[str, Method] = {
@@ -34,7 +35,9 @@ BUILT_IN: dict[str, Method] = {
     "copy_paste": Method(
         "copy-paste", paste.CopyPasteSettings, paste.copy_paste, paste.VERSION, bounding=True, seeded=False
     ),
-    "oracle": Method("oracle", truth.OracleSettings, truth.oracle, truth.VERSION, bounding=True, seeded=False),
+    "oracle": Method(
+        "oracle", truth.OracleSettings, truth.oracle, truth.VERSION, bounding=True, seeded=False, needs_truth=True
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """Long work shows its rate and what is left, where the person looks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
@@ -27,3 +27,13 @@ def watched(items: Iterable[T], *, total: int, label: str, console: Console) -> 
         for item in items:
             yield item
             progress.advance(task)
+
+
+def watcher(console: Console) -> Callable[[Iterator[int], int, str], None]:
+    """A consumer of "done so far" counts that shows them on `console`; see `spin_bench.datasets.Watch`."""
+
+    def watch(done: Iterator[int], total: int, label: str) -> None:
+        for _ in watched(done, total=total, label=label, console=console):
+            pass
+
+    return watch

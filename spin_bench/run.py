@@ -3,9 +3,10 @@
 import logging
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,11 +17,12 @@ from spin_bench.case import Case
 from spin_bench.datasets import entries
 from spin_bench.datasets.entry import Entry
 from spin_bench.datasets.tficon import load_case
+from spin_bench.errors import UserError
 from spin_bench.identity import derive_seed
 from spin_bench.methods import Method
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.record import Metric
-from spin_bench.progress import watched
+from spin_bench.progress import watched, watcher
 from spin_bench.settings import RunSettings
 from spin_bench.stack import Stack
 from spin_bench.store import Record, Store, run_key
@@ -64,21 +66,31 @@ def prepare(
 ) -> Run:
     """Read the cases and name every result; raises `UserError` before anything is written."""
 
-    def watch(done: Iterator[int], total: int, label: str) -> None:
-        for _ in watched(done, total=total, label=label, console=console):
-            pass
-
-    found = entries(settings.dataset, watch, limit=settings.limit)
+    found = entries(settings.dataset, watcher(console), limit=settings.limit)
     cases = [load_case(entry, stack.canvas) for entry in found]
+    paintable = _paintable(settings, methods, cases)
     store = Store(settings.store_dir)
     keys = {}
-    for name, chosen in settings.methods.items():
+    for name, chosen in paintable.items():
         identity = {"method": name, "settings": chosen, "version": methods[name].version, "seed": settings.base_seed}
         identity |= {"stack": stack.fingerprint, "canvas": stack.canvas, "dtype": str(stack.dtype)}
         keys[name] = run_key(identity)
         store.describe(keys[name], identity)
     chosen_metrics = {name: metrics[name] for name in settings.metrics}
     return Run(settings, stack, store, methods, chosen_metrics, found, cases, keys, console)
+
+
+def _paintable(settings: RunSettings, methods: dict[str, Method], cases: Sequence[Case]) -> dict[str, Any]:
+    """The run's methods and their settings, less those that need a truth which these cases do not have."""
+    if all(case.truth is not None for case in cases):
+        return settings.methods
+    left_out = [name for name in settings.methods if methods[name].needs_truth]
+    if left_out:
+        log.info("%s left out: the benchmark knows no true composites", ", ".join(left_out))
+    paintable = {name: chosen for name, chosen in settings.methods.items() if name not in left_out}
+    if not paintable:
+        raise UserError(f"{', '.join(left_out)}: nothing to paint, this benchmark knows no true composites")
+    return paintable
 
 
 def plan(run: Run) -> list[Job]:

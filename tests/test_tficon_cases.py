@@ -132,6 +132,7 @@ def test_digest_sees_the_shape_of_equal_bytes(root):
     assert len(digests) == 2
 
 
+# May not be redistributed: beside the checkout or nowhere; synthetic folders cover the same rules.
 @pytest.mark.skipif(not GENUINE.is_dir(), reason="no genuine TF-ICON entries beside the checkout")
 def test_genuine_entries():
     entries, problems = scan(GENUINE, decode=True)
@@ -146,6 +147,7 @@ def test_genuine_entries():
         assert case.prompt == case.prompt.strip() and not case.prompt[0].isdigit()
 
 
+# May not be redistributed: beside the checkout or nowhere; synthetic folders cover the same rules.
 @pytest.mark.skipif(not GENUINE.is_dir(), reason="no genuine TF-ICON entries beside the checkout")
 def test_genuine_user_mask_is_one_filled_rectangle():
     for entry in scan(GENUINE, decode=False, expected=None)[0]:
