@@ -106,9 +106,8 @@ def guarded(command: Callable[[DictConfig, Console], None], config: DictConfig, 
     except OSError as error:
         if error.errno not in OUR_FAULTS:
             raise
-        print(
-            f"spin-bench: {error.strerror}: {error.filename}: mend it and run again, nothing is lost", file=sys.stderr
-        )
+        where = error.filename or config.results_dir  # a failed write does not name its file
+        print(f"spin-bench: {error.strerror}: {where}: mend it and run again, nothing is lost", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("spin-bench: stopped; the same command goes on where this one ended", file=sys.stderr)

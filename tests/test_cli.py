@@ -152,13 +152,13 @@ def test_a_full_disk_loses_nothing(
     def fills_up(descriptor: int) -> None:
         synced.append(descriptor)
         if len(synced) > 8:
-            raise OSError(28, "No space left on device", "some file")
+            raise OSError(28, "No space left on device")
         real(descriptor)
 
     with monkeypatch.context() as patch:
         patch.setattr("spin_bench.files.os.fsync", fills_up)
         assert main(run) == 2
-    assert "No space left on device" in capsys.readouterr().err
+    assert f"No space left on device: {tmp_path}: mend it" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.tmp"))
     assert main(run) == 0
     assert 0 < _painted(capsys.readouterr().out) < 4
