@@ -6,9 +6,11 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel, UNet2DModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
+
+from spin_bench.errors import UserError
 
 
 class ClipModel(Protocol):
@@ -44,6 +46,23 @@ class Features(Protocol):
         """(N, 3, H, W) in [-1, 1] to (N, width) float32 of unit length."""
 
 
+@dataclass(frozen=True, eq=False)
+class PowerPaint:
+    """A nine-channel UNet and the text encoder that knows its task tokens (`diffusion.task_tokens`)."""
+
+    unet: UNet2DConditionModel
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class PixelDiffusion:
+    """An unconditional model of pictures in [-1, 1], smaller than the canvas; `unet.config.sample_size` is its side."""
+
+    unet: UNet2DModel
+    scheduler: DDPMScheduler
+
+
 @dataclass(frozen=True)
 class Loaders:
     """How each module is made; `None` where a stack does not have it."""
@@ -57,6 +76,9 @@ class Loaders:
     perceptual: Callable[[], Perceptual]
     judge: Callable[[], Features]
     saliency: Callable[[], nn.Module] | None = None
+    inpaint_unet: Callable[[], UNet2DConditionModel] | None = None
+    powerpaint: Callable[[], PowerPaint] | None = None
+    pixel: Callable[[], PixelDiffusion] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +128,21 @@ class Stack:
     def saliency(self) -> nn.Module | None:
         return self._frozen(self.loaders.saliency()) if self.loaders.saliency else None
 
+    @cached_property
+    def inpaint_unet(self) -> UNet2DConditionModel:
+        """The UNet of nine input channels: latents, mask, masked latents; `UserError` where the stack has none."""
+        return self._frozen(self._required("inpaint_unet", self.loaders.inpaint_unet))
+
+    @cached_property
+    def powerpaint(self) -> PowerPaint:
+        loaded = self._required("powerpaint", self.loaders.powerpaint)
+        return PowerPaint(self._frozen(loaded.unet), self._frozen(loaded.text_encoder), loaded.tokenizer)
+
+    @cached_property
+    def pixel(self) -> PixelDiffusion:
+        loaded = self._required("pixel", self.loaders.pixel)
+        return PixelDiffusion(self._frozen(loaded.unet), loaded.scheduler)
+
     @property
     def latent_side(self) -> int:
         return self.canvas // 2 ** (len(self.vae.config.block_out_channels) - 1)
@@ -113,6 +150,11 @@ class Stack:
     @property
     def latent_channels(self) -> int:
         return self.vae.config.latent_channels
+
+    def _required(self, name: str, load: Callable[[], Any] | None) -> Any:
+        if load is None:
+            raise UserError(f"stack {self.name!r} has no {name}: leave out the methods that need it, or set stack.{name}")
+        return load()
 
     def _frozen(self, module: Any) -> Any:
         return module.requires_grad_(False).eval().to(self.device, self.dtype)

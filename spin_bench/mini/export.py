@@ -4,17 +4,30 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel, UNet2DModel
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spin_bench.mini.train_clip import MODEL_CONFIG
+from spin_bench.mini.train_pixel import build_pixel_scheduler
 from spin_bench.mini.train_unet import build_scheduler
 
 ZOO = Path(__file__).parent / "zoo"
+
+PRETRAINED: dict[str, Any] = {
+    "vae": AutoencoderKL,
+    "unet": UNet2DConditionModel,
+    "text_encoder": CLIPTextModel,
+    "inpaint_unet": UNet2DConditionModel,
+    "powerpaint/unet": UNet2DConditionModel,
+    "powerpaint/text_encoder": CLIPTextModel,
+    "pixel/unet": UNet2DModel,
+}
+PLAIN = ("clip", "saliency")  # torch modules without a configuration of their own
 
 MODEL_INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -53,18 +66,23 @@ def _compute_in_float32(config: Path) -> None:
 
 
 def export_zoo(models: Path, tokenizer: CLIPTokenizer, zoo: Path = ZOO) -> None:
-    """Write every trained model into `zoo`, in the layout that `StableDiffusionPipeline.from_pretrained(zoo)` reads."""
-    for stale in [path for path in zoo.glob("*") if path.is_dir()]:
-        shutil.rmtree(stale)
-    AutoencoderKL.from_pretrained(models / "vae").half().save_pretrained(zoo / "vae")
-    UNet2DConditionModel.from_pretrained(models / "unet").half().save_pretrained(zoo / "unet")
-    CLIPTextModel.from_pretrained(models / "text_encoder").half().save_pretrained(zoo / "text_encoder")
-    _compute_in_float32(zoo / "text_encoder" / "config.json")
+    """Write the models trained under `models` into `zoo`, which keeps its own of those that were not.
+
+    `StableDiffusionPipeline.from_pretrained(zoo)` reads the layout.
+    """
+    for name, kind in PRETRAINED.items():
+        if (models / name).exists():
+            shutil.rmtree(zoo / name, ignore_errors=True)
+            kind.from_pretrained(models / name).half().save_pretrained(zoo / name)
+    for config in zoo.glob("**/text_encoder/config.json"):
+        _compute_in_float32(config)
+    for name in PLAIN:
+        if (models / name).exists():
+            _halve(models / name, zoo / name)
     tokenizer.save_pretrained(zoo / "tokenizer")
     build_scheduler().save_pretrained(zoo / "scheduler")
+    build_pixel_scheduler().save_pretrained(zoo / "pixel" / "scheduler")
     (zoo / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")
-    for name in ("clip", "saliency"):
-        _halve(models / name, zoo / name)
     (zoo / "clip" / "open_clip_config.json").write_text(json.dumps({"model_cfg": MODEL_CONFIG}, indent=2) + "\n")
     write_manifest(zoo)
 

@@ -8,17 +8,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
-from torch import nn
+from transformers import CLIPTextModel
 
 from spin_bench.mini import corpus, export
 from spin_bench.mini.saliency_net import SaliencyNet
-from spin_bench.mini.tokenizer import build_tokenizer
 from spin_bench.mini.train_clip import build_clip, clip_loss
 from spin_bench.mini.train_saliency import saliency_loss
 from spin_bench.mini.train_unet import (
@@ -26,60 +23,17 @@ from spin_bench.mini.train_unet import (
     build_scheduler,
     build_text_encoder,
     build_unet,
-    encode_corpus,
     text_to_image_loss,
     tokenise,
+    trainable,
 )
 from spin_bench.mini.train_vae import build_vae, latent_scale, vae_loss
-from spin_bench.mini.training import Plan, StepLoss, placed, train
+from spin_bench.mini.training import placed
+from spin_bench.mini.workshop import SHIPPED, Workshop
 from spin_bench.paths import cache_folder
 from spin_bench.stacks.imagenet import StageFeatures, feature_distance, load_classifier
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Sizes and lengths of everything."""
-
-    scenes: int
-    plans: dict[str, Plan]
-    batches: dict[str, int]
-
-
-# What made the shipped models.
-SHIPPED = Recipe(
-    scenes=30_000,
-    plans={
-        "vae": Plan(steps=3000, lr=1.5e-3, warmup=100, ema=0.995, log_steps=50),
-        "clip": Plan(steps=1500, lr=1e-3, warmup=100, ema=0.99),
-        "saliency": Plan(steps=1000, lr=2e-3, warmup=50, ema=0.99),
-        "unet": Plan(steps=3300, lr=7e-4, warmup=200, decay=0.3, ema=0.999, weight_decay=0.0),
-    },
-    batches={"vae": 16, "clip": 128, "saliency": 32, "unet": 32},
-)
-
-
-class Workshop:
-    """Where training keeps its state, and what the stages share."""
-
-    def __init__(self, folder: Path, recipe: Recipe, device: torch.device):
-        self.folder, self.recipe, self.device = folder, recipe, device
-        self.scenes_folder = folder / f"corpus-{corpus.WORLD_VERSION}"
-        self.tokenizer = build_tokenizer()
-
-    def scenes(self) -> corpus.Corpus:
-        return corpus.load(self.scenes_folder, start=0, count=self.recipe.scenes)
-
-    def checkpoint(self, name: str) -> Path:
-        return self.folder / "training" / f"{name}.safetensors"
-
-    def fit(self, name: str, module: nn.Module, loss: StepLoss) -> None:
-        log.info("training %s: %.1f M parameters", name, sum(p.numel() for p in module.parameters()) / 1e6)
-        train(module, loss, plan=self.recipe.plans[name], checkpoint=self.checkpoint(name), device=self.device)
-
-    def trained_vae(self) -> AutoencoderKL:
-        return AutoencoderKL.from_pretrained(self.folder / "models" / "vae").to(self.device)
 
 
 def make_corpus(shop: Workshop) -> None:
@@ -103,49 +57,67 @@ def make_vae(shop: Workshop) -> None:
     )
     shop.fit("vae", vae, loss)
     vae.register_to_config(scaling_factor=latent_scale(vae, scenes.pictures[:2000], shop.device))
-    vae.save_pretrained(shop.folder / "models" / "vae")
+    vae.save_pretrained(shop.model("vae"))
 
 
 def make_clip(shop: Workshop) -> None:
     clip = placed(build_clip(), shop.device)
     loss = clip_loss(clip, shop.scenes(), shop.tokenizer, batch=shop.recipe.batches["clip"], device=shop.device)
     shop.fit("clip", clip, loss)
-    export.save_module(clip, shop.folder / "models" / "clip")
+    export.save_module(clip, shop.model("clip"))
 
 
 def make_saliency(shop: Workshop) -> None:
     net = placed(SaliencyNet(), shop.device)
     loss = saliency_loss(net, shop.scenes(), batch=shop.recipe.batches["saliency"], device=shop.device)
     shop.fit("saliency", net, loss)
-    export.save_module(net, shop.folder / "models" / "saliency")
+    export.save_module(net, shop.model("saliency"))
+
+
+def _fit_text_to_image(shop: Workshop, name: str, model: TextToImage) -> None:
+    scenes = shop.scenes()
+    loss = text_to_image_loss(
+        placed(model, shop.device),
+        build_scheduler(),
+        shop.latents(scenes),
+        tokenise(shop.tokenizer, scenes.captions),
+        tokenise(shop.tokenizer, [""]),
+        batch=shop.recipe.batches[name],
+        device=shop.device,
+    )
+    shop.fit(name, model, loss)
+
+
+def make_unet_first(shop: Workshop) -> None:
+    """From nothing, to where objects can be told apart."""
+    model = TextToImage(build_unet(), build_text_encoder(shop.tokenizer))
+    _fit_text_to_image(shop, "unet_first", model)
+    model.unet.save_pretrained(shop.model("unet_first") / "unet")
+    model.text_encoder.save_pretrained(shop.model("unet_first") / "text_encoder")
 
 
 def make_unet(shop: Workshop) -> None:
-    scenes, scheduler = shop.scenes(), build_scheduler()
-    model = TextToImage(build_unet(), build_text_encoder(shop.tokenizer))
-    loss = text_to_image_loss(
-        placed(model, shop.device),
-        scheduler,
-        encode_corpus(shop.trained_vae(), torch.from_numpy(scenes.pictures), shop.device),
-        tokenise(shop.tokenizer, scenes.captions),
-        tokenise(shop.tokenizer, [""]),
-        batch=shop.recipe.batches["unet"],
-        device=shop.device,
-    )
-    shop.fit("unet", model, loss)
-    model.unet.save_pretrained(shop.folder / "models" / "unet")
-    model.text_encoder.save_pretrained(shop.folder / "models" / "text_encoder")
+    """The second round: a warm restart of the learning rate from the first round's average."""
+    first = shop.model("unet_first")
+    unet = trainable(UNet2DConditionModel.from_pretrained(first / "unet"))
+    text_encoder = trainable(CLIPTextModel.from_pretrained(first / "text_encoder", attn_implementation="eager"))
+    model = TextToImage(unet, text_encoder)
+    _fit_text_to_image(shop, "unet", model)
+    model.unet.save_pretrained(shop.model("unet"))
+    model.text_encoder.save_pretrained(shop.model("text_encoder"))
 
 
 def make_export(shop: Workshop) -> None:
     export.export_zoo(shop.folder / "models", shop.tokenizer)
 
 
+# In the order in which they need each other.
 STAGES: dict[str, Callable[[Workshop], None]] = {
     "corpus": make_corpus,
     "vae": make_vae,
     "clip": make_clip,
     "saliency": make_saliency,
+    "unet_first": make_unet_first,
     "unet": make_unet,
     "export": make_export,
 }
@@ -161,6 +133,9 @@ def main(names: list[str]) -> None:
     )
     shop = Workshop(folder, SHIPPED, device)
     for name in names or list(STAGES):
+        if name in shop.recipe.plans and shop.finished(name):
+            log.info("stage %s: done before", name)
+            continue
         log.info("stage %s", name)
         torch.manual_seed(0)  # initial weights
         STAGES[name](shop)

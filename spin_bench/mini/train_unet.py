@@ -5,13 +5,12 @@ classifier-free guidance.
 """
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from spin_bench.mini.train_vae import as_images
-from spin_bench.mini.training import StepLoss, autocast
+from spin_bench.mini.training import M, StepLoss, autocast
 
 TEXT_WIDTH = 128
 EMPTY_CAPTIONS = 0.1
@@ -75,17 +74,11 @@ def build_unet(in_channels: int = 4) -> UNet2DConditionModel:
     return unet
 
 
-@torch.no_grad()
-def encode_corpus(vae: AutoencoderKL, pictures: Tensor, device: torch.device) -> Tensor:
-    """Latent means of every picture and then of its mirror image; (2N, 4, 16, 16) float16, scaled to unit variance."""
-    chunks = []
-    for mirrored in (False, True):
-        for chunk in pictures.split(250):
-            images = as_images(chunk.flip(2) if mirrored else chunk).to(device, memory_format=torch.channels_last)
-            with autocast(device):
-                chunks.append(vae.encode(images).latent_dist.mean.half().cpu())
-    latents = torch.cat(chunks)
-    return latents * vae.config.scaling_factor
+def trainable(module: M) -> M:
+    """`module` as loaded, ready for another round: all weights learn, attention unfused (slow backwards on the CPU)."""
+    if isinstance(module, UNet2DConditionModel):
+        module.set_attn_processor(AttnProcessor())
+    return module.requires_grad_(True)
 
 
 def tokenise(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:

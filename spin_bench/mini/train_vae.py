@@ -78,3 +78,16 @@ def latent_scale(vae: AutoencoderKL, pictures: np.ndarray, device: torch.device)
     chunks = torch.from_numpy(pictures).split(100)
     latents = torch.cat([vae.encode(as_images(chunk).to(device)).latent_dist.mean for chunk in chunks])
     return 1 / float(latents.std())
+
+
+@torch.no_grad()
+def encode_corpus(vae: AutoencoderKL, pictures: Tensor, device: torch.device) -> Tensor:
+    """Latent means of every picture and then of its mirror image; (2N, 4, 16, 16) float16, scaled to unit variance."""
+    chunks = []
+    for mirrored in (False, True):
+        for chunk in pictures.split(250):
+            images = as_images(chunk.flip(2) if mirrored else chunk).to(device, memory_format=torch.channels_last)
+            with autocast(device):
+                chunks.append(vae.encode(images).latent_dist.mean.half().cpu())
+    latents = torch.cat(chunks)
+    return (latents * vae.config.scaling_factor).contiguous()

@@ -1,7 +1,7 @@
 """The loop that trains every embedded model: stateless batches, averaged weights, checkpoints it resumes from.
 
-Batch `step` is drawn from a generator seeded by `step` alone, so a killed run that resumes from its checkpoint ends
-with the same weights as one that was never stopped.
+Batch `step` is drawn from a generator seeded by plan and step alone, so a killed run that resumes from its checkpoint
+ends with the same weights as one that was never stopped.
 """
 
 import contextlib
@@ -39,7 +39,8 @@ class Plan:
     ema: float = 0.999
     clip: float = 1.0  # gradient norm
     checkpoint_seconds: float = 120.0
-    log_steps: int = 100
+    log_steps: int = 50
+    seed: int = 0  # of the first batch; a further round over the same data takes another
 
     def lr_at(self, step: int) -> float:
         if step < self.warmup:
@@ -76,9 +77,16 @@ def _save(path: Path, step: int, tensors: dict[str, Tensor]) -> None:
     unfinished.replace(path)
 
 
+def steps_done(checkpoint: Path) -> int:
+    """How far the run of `checkpoint` came; 0 where it never began."""
+    if not checkpoint.exists():
+        return 0
+    with safe_open(checkpoint, framework="pt") as file:
+        return int(file.metadata()["step"])
+
+
 def _resume(path: Path, module: nn.Module, average: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> int:
     with safe_open(path, framework="pt") as file:
-        step = int(file.metadata()["step"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     module.load_state_dict({n.removeprefix("module."): t for n, t in tensors.items() if n.startswith("module.")})
     for name, tensor in average.items():
@@ -89,7 +97,7 @@ def _resume(path: Path, module: nn.Module, average: dict[str, Tensor], optimizer
             _, index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    return step
+    return steps_done(path)
 
 
 @torch.no_grad()
@@ -112,7 +120,7 @@ def train(module: nn.Module, loss: StepLoss, *, plan: Plan, checkpoint: Path, de
     for step in range(first, plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.lr_at(step)
-        value, parts = loss(step, torch.Generator().manual_seed(step))
+        value, parts = loss(step, torch.Generator().manual_seed(plan.seed + step))
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         nn.utils.clip_grad_norm_(parameters, plan.clip)

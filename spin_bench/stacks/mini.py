@@ -5,16 +5,17 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel, UNet2DModel
 from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from spin_bench.diffusion.task_tokens import task_tokenizer
 from spin_bench.errors import UserError
 from spin_bench.mini.export import ZOO
 from spin_bench.mini.saliency_net import SaliencyNet
 from spin_bench.mini.train_clip import build_clip, clip_token_ids
-from spin_bench.stack import Loaders, Stack
+from spin_bench.stack import Loaders, PixelDiffusion, PowerPaint, Stack
 from spin_bench.stacks.config import StackConfig
 from spin_bench.stacks.open_clip_model import OpenClipModel
 from spin_bench.stacks.perceptual import ImageNetJudge, UncalibratedPerceptual
@@ -60,6 +61,19 @@ def load_mini(config: StackConfig, device: torch.device, dtype: torch.dtype) -> 
             device=device,
         )
 
+    def powerpaint() -> PowerPaint:
+        return PowerPaint(
+            UNet2DConditionModel.from_pretrained(zoo / "powerpaint" / "unet"),
+            CLIPTextModel.from_pretrained(zoo / "powerpaint" / "text_encoder"),
+            task_tokenizer(CLIPTokenizer.from_pretrained(zoo / "tokenizer")),
+        )
+
+    def pixel() -> PixelDiffusion:
+        return PixelDiffusion(
+            UNet2DModel.from_pretrained(zoo / "pixel" / "unet"),
+            DDPMScheduler.from_pretrained(zoo / "pixel" / "scheduler"),
+        )
+
     loaders = Loaders(
         vae=lambda: AutoencoderKL.from_pretrained(zoo / "vae"),
         unet=lambda: UNet2DConditionModel.from_pretrained(zoo / "unet"),
@@ -70,5 +84,8 @@ def load_mini(config: StackConfig, device: torch.device, dtype: torch.dtype) -> 
         perceptual=lambda: UncalibratedPerceptual(device),
         judge=lambda: ImageNetJudge(device),
         saliency=lambda: _plain(SaliencyNet(), zoo / "saliency" / "model.safetensors"),
+        inpaint_unet=lambda: UNet2DConditionModel.from_pretrained(zoo / "inpaint_unet"),
+        powerpaint=powerpaint,
+        pixel=pixel,
     )
     return Stack(config.name, config.canvas, device, dtype, fingerprint, loaders)
