@@ -21,7 +21,9 @@ from rich.logging import RichHandler
 
 from spin_bench.errors import UserError, unknown
 
+DONE = 0
 BAD_INPUT = 2
+SOME_FAILED = 3
 INTERRUPTED = 130
 OUR_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
@@ -52,11 +54,13 @@ def _explained(error: Exception, overrides: list[str]) -> UserError:
     return UserError(f"{lines[0]} (in: {' '.join(overrides)})")
 
 
-def run_command(config: DictConfig, console: Console) -> None:
+def run_command(config: DictConfig, console: Console) -> int:
     """Paint, score and fold one experiment."""
     from spin_bench.methods import methods
     from spin_bench.metrics.registry import METRICS
-    from spin_bench.run import generate, plan, prepare, score
+    from spin_bench.painting import failures, generate
+    from spin_bench.run import plan, prepare
+    from spin_bench.scoring import score
     from spin_bench.settings import run_settings
     from spin_bench.stacks.load import load_stack
     from spin_bench.table import fold
@@ -72,9 +76,14 @@ def run_command(config: DictConfig, console: Console) -> None:
     score(run)
     folder = fold(run)
     console.print(f"Table, figures and pictures: [bold]{folder}[/bold]")
+    failed = failures(run)
+    if failed:
+        console.print(f"{len(failed)} images failed, the table counts them as missing; the same command tries again")
+        return SOME_FAILED
+    return DONE
 
 
-def validate_command(config: DictConfig, console: Console) -> None:
+def validate_command(config: DictConfig, console: Console) -> int:
     """List every problem of a benchmark folder, one line each; `UserError` where there are any."""
     from spin_bench.datasets import dataset_root
     from spin_bench.datasets.entry import WARNING
@@ -91,15 +100,16 @@ def validate_command(config: DictConfig, console: Console) -> None:
     if not all(problem.startswith(WARNING) for problem in problems):
         raise UserError(f"{root}: {len(problems)} problems, {len(found)} usable entries")
     console.print(f"{root}: {len(found)} entries, {len(problems)} warnings")
+    return DONE
 
 
-COMMANDS: dict[str, Callable[[DictConfig, Console], None]] = {"run": run_command, "validate": validate_command}
+COMMANDS: dict[str, Callable[[DictConfig, Console], int]] = {"run": run_command, "validate": validate_command}
 
 
-def guarded(command: Callable[[DictConfig, Console], None], config: DictConfig, console: Console) -> int:
+def guarded(command: Callable[[DictConfig, Console], int], config: DictConfig, console: Console) -> int:
     """Run a command; what the user can mend becomes one line and an exit code."""
     try:
-        command(config, console)
+        return command(config, console)
     except UserError as error:
         print(f"spin-bench: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -112,7 +122,6 @@ def guarded(command: Callable[[DictConfig, Console], None], config: DictConfig, 
     except KeyboardInterrupt:
         print("spin-bench: stopped; the same command goes on where this one ended", file=sys.stderr)
         return INTERRUPTED
-    return 0
 
 
 def _quiet_libraries() -> None:

@@ -25,6 +25,7 @@ class Method:
     bounding: bool = False  # a bound, not a competitor
     seeded: bool = True  # False: every seed paints the same picture, so one is enough
     needs_truth: bool = False  # left out of a run over cases without a true composite
+    ranked_by: str = ""  # fact of an image, ascending, by which the method's authors choose among its images
 
 
 BUILT_IN: dict[str, Method] = {

@@ -1,35 +1,25 @@
-"""Plan, generate, score: what is already in the store is never made again."""
+"""A run and what is left of it to paint: what is already in the store is never made again."""
 
 import logging
-import platform
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
-import pandas as pd
-import torch
 from rich.console import Console
 
-from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
 from spin_bench.datasets import entries
 from spin_bench.datasets.entry import Entry
 from spin_bench.datasets.tficon import load_case
 from spin_bench.errors import UserError
-from spin_bench.identity import derive_seed
 from spin_bench.methods import Method
-from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.record import Metric
-from spin_bench.progress import watched, watcher
+from spin_bench.progress import watcher
 from spin_bench.settings import RunSettings
 from spin_bench.stack import Stack
-from spin_bench.store import Record, Store, run_key
+from spin_bench.store import Store, run_key
 
 log = logging.getLogger(__name__)
-
-SCORED_TOGETHER = 64  # images an encoder sees at once
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,8 @@ class Run:
 
     def samples(self, method: str) -> int:
         """An unseeded method paints the same picture for every seed, so one is all there is."""
-        return self.settings.samples if self.methods[method].seeded else 1
+        wanted = self.settings.samples_for.get(method, self.settings.samples)
+        return wanted if self.methods[method].seeded else 1
 
 
 def prepare(
@@ -108,101 +99,3 @@ def plan(run: Run) -> list[Job]:
                 if missing:
                     jobs.append(Job(method, index, ks, missing))
     return jobs
-
-
-def versions() -> dict[str, str]:
-    """What the pictures were made with."""
-    packages = ("torch", "diffusers", "transformers", "numpy", "pillow", "spin-bench")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def generate(run: Run, jobs: Sequence[Job]) -> None:
-    """Paint every job and store its pictures."""
-    artefacts = Artefacts(run.store.root / "artefacts")
-    used = {job.method for job in jobs}
-    painters = {m: run.methods[m].build(run.settings.methods[m], run.stack, artefacts) for m in used}
-    made_with = versions()
-    cuda = run.stack.device.type == "cuda"
-    for job in watched(jobs, total=len(jobs), label="painting", console=run.console):
-        case = run.cases[job.case]
-        seeds = [derive_seed(run.settings.base_seed, case.id, k) for k in job.ks]
-        if cuda:
-            torch.cuda.reset_peak_memory_stats()
-        started = time.perf_counter()
-        pictures = painters[job.method](case, seeds)
-        seconds = (time.perf_counter() - started) / len(pictures)
-        peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else None
-        for k, seed, picture in zip(job.ks, seeds, pictures, strict=True):
-            if k not in job.missing:
-                continue
-            record = Record(run.keys[job.method], job.method, case.id, case.domain, k, seed, seconds, peak, made_with)
-            run.store.put(case, picture, record)
-
-
-def _unscored(run: Run) -> list[tuple[str, Case, list[int], list[str]]]:
-    """(method, case, ks, metrics) that have pictures but not every score."""
-    found = []
-    for method, key in run.keys.items():
-        for case in run.cases:
-            known = run.store.scores(key, case)
-            ks = range(run.samples(method))
-            missing = [
-                name
-                for name, metric in run.metrics.items()
-                if any(k not in known.get(metric.key(run.stack), {}) for k in ks)
-            ]
-            if missing:
-                found.append((method, case, list(ks), missing))
-    return found
-
-
-@torch.no_grad()
-def score(run: Run) -> None:
-    """Compute the scores that are missing, `SCORED_TOGETHER` images at a time."""
-    todo = _unscored(run)
-    size = max(1, SCORED_TOGETHER // max(1, run.settings.samples))
-    groups = [todo[i : i + size] for i in range(0, len(todo), size)]
-    for group in watched(groups, total=len(groups), label="scoring", console=run.console):
-        owners, pictures = [], []
-        for method, case, ks, _ in group:
-            for k in ks:
-                stored = run.store.get(run.keys[method], case, k)
-                if stored is not None:
-                    owners.append((method, case, k))
-                    pictures.append(stored[0])
-        batch = Batch([case for _, case, _ in owners], pictures, run.stack)
-        wanted = {name for *_, names in group for name in names}
-        values = {name: run.metrics[name].compute(batch).tolist() for name in run.metrics if name in wanted}
-        for method, case, _, names in group:
-            mine = [(i, k) for i, (m, c, k) in enumerate(owners) if m == method and c is case]
-            scores = {
-                run.metrics[name].key(run.stack): {
-                    k: None if values[name][i] != values[name][i] else round(values[name][i], 6) for i, k in mine
-                }
-                for name in names
-            }
-            run.store.put_scores(run.keys[method], case, scores)
-
-
-def collect(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores and costs of the run's images as long tables."""
-    scores, costs = [], []
-    for method, key in run.keys.items():
-        for case in run.cases:
-            known = run.store.scores(key, case)
-            for k in range(run.samples(method)):
-                stored = run.store.get(key, case, k)
-                if stored is None:
-                    continue
-                record = stored[1]
-                costs.append((method, case.id, k, record.seconds, record.peak_memory_mb))
-                for name, metric in run.metrics.items():
-                    value = known.get(metric.key(run.stack), {}).get(k)
-                    number = float("nan") if value is None else value
-                    scores.append((method, case.id, case.domain, k, record.seed, name, number))
-    return (
-        pd.DataFrame(scores, columns=["method", "case", "domain", "k", "seed", "metric", "value"]),
-        pd.DataFrame(costs, columns=["method", "case", "k", "seconds", "peak_memory_mb"]).astype(
-            {"seconds": float, "peak_memory_mb": float}
-        ),
-    )

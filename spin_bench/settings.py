@@ -28,6 +28,7 @@ class RunSettings:
     methods: dict[str, Any]  # name -> the method's settings
     metrics: tuple[str, ...]
     samples: int  # images a case
+    samples_for: dict[str, int]  # of the methods that take another number
     limit: int | None  # cases
     base_seed: int
     batch_size: int
@@ -113,9 +114,15 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
         for line in _changed(known[name].settings(), settings):
             reason = stack.reasons.get(f"{name}.{line.split('=')[0]}", "set for this run")
             deviations.append(f"{known[name].title}: {line}: {reason}")
-    for key in ("samples", "batch_size"):
-        if not isinstance(config[key], int) or config[key] < 1:
-            raise UserError(f"{key}={config[key]}: must be a whole number of at least 1")
+    samples_for = _plain(config.samples_for)
+    for name in samples_for:
+        if name not in known:
+            raise unknown("method in samples_for", name, list(known))
+    counts = {"samples": config.samples, "batch_size": config.batch_size}
+    counts |= {f"samples_for.{name}": count for name, count in samples_for.items()}
+    for key, count in counts.items():
+        if not isinstance(count, int) or count < 1:
+            raise UserError(f"{key}={count}: must be a whole number of at least 1")
     if config.limit is not None and (not isinstance(config.limit, int) or config.limit < 1):
         raise UserError(f"limit={config.limit}: must be a whole number of at least 1, or null for all cases")
     results = Path(config.results_dir)
@@ -126,6 +133,7 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
         methods=chosen,
         metrics=tuple(config.metrics),
         samples=config.samples,
+        samples_for=samples_for,
         limit=config.limit,
         base_seed=config.base_seed,
         batch_size=config.batch_size,

@@ -153,7 +153,7 @@ class Stack:
 
     def _required(self, name: str, load: Callable[[], Any] | None) -> Any:
         if load is None:
-            raise UserError(f"stack {self.name!r} has no {name}: leave out the methods that need it, or set stack.{name}")
+            raise UserError(f"stack {self.name!r} has no {name} model: set stack.{name}, or leave out what needs it")
         return load()
 
     def _frozen(self, module: Any) -> Any:

@@ -4,6 +4,7 @@
     <root>/<run key>/settings.json                     what the key stands for
     <root>/<run key>/<case>-<digest>/<k>.png           the picture
     <root>/<run key>/<case>-<digest>/<k>.json          its record, written last: a picture without one does not exist
+    <root>/<run key>/<case>-<digest>/<k>.failure.json  why there is no picture, until there is one
     <root>/<run key>/<case>-<digest>/scores.json       metric key -> k -> value
 
 Every file appears whole (temporary file, fsync, rename), so a kill loses nothing but the batch in flight.
@@ -13,7 +14,7 @@ import hashlib
 import io
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,19 @@ class Record:
     seconds: float  # of the method, its share of the batch
     peak_memory_mb: float | None  # of the accelerator; None on CPU
     versions: dict[str, str]
+    facts: dict[str, float] = field(default_factory=dict)  # what the method itself says of the picture
     sha256: str = ""  # of the PNG file
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no picture."""
+
+    method: str
+    case: str
+    k: int
+    reason: str  # one line
+    traceback: str
 
 
 class Store:
@@ -80,14 +93,39 @@ class Store:
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
         write_whole(folder / f"{record.k}.png", buffer.getvalue())
         write_whole(folder / f"{record.k}.json", canonical({**asdict(record), "sha256": digest}).encode())
+        (folder / f"{record.k}.failure.json").unlink(missing_ok=True)
+
+    def put_failure(self, run_key: str, case: Case, failure: Failure) -> None:
+        path = self.case_folder(run_key, case) / f"{failure.k}.failure.json"
+        write_whole(path, canonical(asdict(failure)).encode())
+
+    def failure(self, run_key: str, case: Case, k: int) -> Failure | None:
+        """Why the last try at this picture failed; None where it did not, or was never made."""
+        try:
+            return Failure(**json.loads((self.case_folder(run_key, case) / f"{k}.failure.json").read_text()))
+        except (OSError, json.JSONDecodeError, TypeError):
+            return None
+
+    def record(self, run_key: str, case: Case, k: int) -> Record | None:
+        """The picture's record alone, unverified."""
+        try:
+            return Record(**json.loads((self.case_folder(run_key, case) / f"{k}.json").read_text()))
+        except (OSError, json.JSONDecodeError, TypeError):
+            return None
+
+    def records(self, run_key: str, case: Case, samples: int) -> dict[int, Record]:
+        """Records by image number, of those that are there."""
+        found = {k: self.record(run_key, case, k) for k in range(samples)}
+        return {k: record for k, record in found.items() if record is not None}
 
     def get(self, run_key: str, case: Case, k: int) -> tuple[Image.Image, Record] | None:
         """The picture and its record, or None where either is missing or the picture is not what was written."""
-        folder = self.case_folder(run_key, case)
+        folder, record = self.case_folder(run_key, case), self.record(run_key, case, k)
+        if record is None:
+            return None
         try:
-            record = Record(**json.loads((folder / f"{k}.json").read_text()))
             content = (folder / f"{k}.png").read_bytes()
-        except (OSError, json.JSONDecodeError, TypeError):
+        except OSError:
             return None
         if hashlib.sha256(content).hexdigest() != record.sha256:
             log.warning("%s: altered since it was written, will be painted again", folder / f"{k}.png")

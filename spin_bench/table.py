@@ -4,9 +4,14 @@ import os
 import shutil
 from pathlib import Path
 
+from PIL import Image
+
+from spin_bench.case import Case
+from spin_bench.collect import best_image, collect, row_titles
+from spin_bench.painting import failures
 from spin_bench.report.grid import GridRow, write_grid
 from spin_bench.report.tables import terminal_table, write_cost, write_tables
-from spin_bench.run import Run, collect
+from spin_bench.run import Run
 from spin_bench.stats import summarise
 from spin_bench.store import check_format
 
@@ -32,6 +37,10 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"{novel} of the cases show an object that none of the models was trained on.")
     notes.append("Intervals: 95 % BCa bootstrap over cases, after the mean over a case's images.")
     notes += [f"Deviation: {line}" for line in settings.deviations] or ["Deviations from the published defaults: none."]
+    failed = failures(run)
+    if failed:
+        reasons = sorted({f"{run.methods[f.method].title}, {f.case}: {f.reason}" for f in failed})
+        notes.append(f"Failed: {len(failed)} images. {'; '.join(reasons)}")
     return notes
 
 
@@ -47,22 +56,29 @@ def _link_pictures(run: Run, folder: Path) -> None:
             for k in range(run.samples(method)):
                 for suffix in ("png", "json"):
                     source = run.store.case_folder(key, case) / f"{k}.{suffix}"
+                    if not source.exists():
+                        continue  # failed; the table counts it
                     try:
                         os.link(source, target / source.name)
                     except OSError:
                         shutil.copyfile(source, target / source.name)
 
 
+def _shown(run: Run, method: str, case: Case) -> Image.Image | None:
+    key = run.keys[method]
+    stored = run.store.get(key, case, best_image(run, method, run.store.records(key, case, run.samples(method))))
+    return stored[0] if stored else None
+
+
 def _write_grid(run: Run, path: Path) -> None:
-    """The first image of every method for the first cases, evenly over the domains that were run."""
+    """One image of every method for the first cases, evenly over the domains that were run."""
     by_domain = [[case for case in run.cases if case.domain == d] for d in sorted({c.domain for c in run.cases})]
     share = max(1, GRID_ROWS // len(by_domain))
     rows = []
     for case in [case for cases in by_domain for case in cases[:share]]:
-        stored = [run.store.get(key, case, 0) for key in run.keys.values()]
-        painted = [picture and picture[0] for picture in stored]
+        painted = [_shown(run, method, case) for method in run.keys]
         rows.append(GridRow(case.prompt, (case.background, case.mask, case.reference, *painted)))
-    titles = [run.methods[name].title for name in run.keys]
+    titles = [run.methods[name].title + (" top-1" if run.methods[name].ranked_by else "") for name in run.keys]
     write_grid(path, rows, ["background", "mask", "reference", *titles])
 
 
@@ -71,7 +87,7 @@ def fold(run: Run) -> Path:
     folder = results_folder(run)
     check_format(folder)
     scores, costs = collect(run)
-    titles = {name: run.methods[name].title for name in run.keys}
+    titles = row_titles(run)
     records = {name: metric.printed(run.stack) for name, metric in run.metrics.items()}
     # A metric without any value (the truth of a benchmark that does not know it) would be a column of dashes.
     known = set(scores.dropna(subset="value").metric)
@@ -79,7 +95,7 @@ def fold(run: Run) -> Path:
     scores = scores[scores.metric.isin(known)]
     title = f"{run.settings.experiment}: {run.settings.dataset.name} on {run.settings.stack.name}"
     write_tables(scores, methods=titles, records=records, folder=folder, title=title, notes=_notes(run))
-    write_cost(costs, methods=titles, folder=folder)
+    write_cost(costs, methods={name: titles[name] for name in run.keys}, folder=folder)
     _link_pictures(run, folder)
     _write_grid(run, folder / "grid.png")
     summary = summarise(scores, methods=list(titles), metrics=list(records))

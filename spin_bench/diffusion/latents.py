@@ -7,6 +7,8 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
+from spin_bench.errors import PaintingError
+
 
 def to_tensor(picture: Image.Image, side: int | None = None) -> Tensor:
     """RGB picture, resized to `side` px square where given, to (1, 3, H, W) float32 in [-1, 1]."""
@@ -17,7 +19,9 @@ def to_tensor(picture: Image.Image, side: int | None = None) -> Tensor:
 
 
 def to_pictures(images: Tensor) -> list[Image.Image]:
-    """(N, 3, H, W) in [-1, 1] to RGB pictures."""
+    """(N, 3, H, W) in [-1, 1] to RGB pictures; raises `PaintingError` where a value is not a number."""
+    if not torch.isfinite(images).all():
+        raise PaintingError("NaN or infinity in the decoded picture: try stack.dtype=float32 or a lower guidance_scale")
     levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return [Image.fromarray(level) for level in levels.permute(0, 2, 3, 1).cpu().numpy()]
 
