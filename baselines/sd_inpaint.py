@@ -1,0 +1,92 @@
+"""SD-inpaint (Rombach et al., CVPR 2022): diffusers' own `StableDiffusionInpaintPipeline` over the stack's modules.
+
+Quirks of the pipeline, kept: the posterior of the masked picture is sampled, with the image's own generator, after its
+starting noise; the mask goes to latent size by nearest neighbour; a blurred mask is binarised again, so `blur_factor`
+only rounds its corners; nothing is pasted back, so the background shifts by the VAE's round trip.
+
+`unet: text_to_image` takes the pipeline's other path, for a UNet of four channels: after each step the known latents
+are put back, noised to the *next* timestep with one fixed noise, which at strength 1 is also where the image starts.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from diffusers import UNet2DConditionModel
+from PIL import Image
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
+from spin_bench.diffusion.inpainting import (
+    expect_channels,
+    expect_steps,
+    inpaint,
+    inpaint_pipeline,
+    inpainting_channels,
+    paste_back,
+)
+from spin_bench.diffusion.text import encode_prompt
+from spin_bench.errors import unknown
+from spin_bench.painter import Painter
+from spin_bench.stack import Stack
+
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class SdInpaintSettings:
+    """Defaults of the pipeline; the scheduler is the stack's DDIM."""
+
+    unet: str = "inpaint"  # inpaint (published): nine channels | text_to_image: four, the known latents put back
+    steps: int = 50
+    guidance_scale: float = 7.5
+    negative_prompt: str = ""
+    strength: float = 1.0  # below 1 the image starts from the noised picture instead of pure noise
+    blur_factor: int = 0  # px, Gaussian; rounds the corners of the mask
+    padding_mask_crop: int | None = None  # px: the mask's box grown by so much is painted at full canvas size
+    paste_back: bool = False  # the known pixels over the decoded picture
+
+
+def _inpainting(stack: Stack) -> tuple[UNet2DConditionModel, int]:
+    return stack.inpaint_unet, inpainting_channels(stack)
+
+
+def _text_to_image(stack: Stack) -> tuple[UNet2DConditionModel, int]:
+    return stack.unet, stack.latent_channels
+
+
+# The UNet and how many input channels it must have.
+UNETS: dict[str, Callable[[Stack], tuple[UNet2DConditionModel, int]]] = {
+    "inpaint": _inpainting,
+    "text_to_image": _text_to_image,
+}
+
+
+def sd_inpaint(settings: SdInpaintSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+    """A painter that sees the background, the mask and the prompt, never the reference."""
+    if settings.unet not in UNETS:
+        raise unknown("UNet of sd_inpaint", settings.unet, list(UNETS))
+    expect_steps(settings.steps, settings.strength, method="sd_inpaint")
+    unet, channels = UNETS[settings.unet](stack)
+    expect_channels(unet, channels, method="sd_inpaint", mend="set stack.inpaint to an inpainting model")
+    pipeline = inpaint_pipeline(stack, unet, stack.text_encoder, stack.tokenizer)
+
+    def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
+        mask = pipeline.mask_processor.blur(case.mask, settings.blur_factor) if settings.blur_factor else case.mask
+        positive, negative = (
+            encode_prompt(stack.tokenizer, stack.text_encoder, text) for text in (case.prompt, settings.negative_prompt)
+        )
+        painted = inpaint(
+            pipeline,
+            [case.background] * len(seeds),
+            [mask] * len(seeds),
+            seeds,
+            positive=positive,
+            negative=negative,
+            steps=settings.steps,
+            guidance_scale=settings.guidance_scale,
+            strength=settings.strength,
+            padding_mask_crop=settings.padding_mask_crop,
+        )
+        return paste_back(pipeline, painted, case.background, mask) if settings.paste_back else painted
+
+    return paint

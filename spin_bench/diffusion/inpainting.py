@@ -1,0 +1,114 @@
+"""Inpainting as diffusers does it: its own `StableDiffusionInpaintPipeline`, over the modules of a stack.
+
+A UNet of nine channels reads [latents | mask | VAE(picture with a grey hole)] at every step. Nothing is blended between
+steps and nothing is pasted back, so the background shifts by the VAE's round trip.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from diffusers import StableDiffusionInpaintPipeline, UNet2DConditionModel
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from spin_bench.errors import PaintingError, UserError
+from spin_bench.stack import Stack
+
+
+class InpaintPipeline(StableDiffusionInpaintPipeline):
+    """diffusers' pipeline with a check for numbers where it would check for safety: it sees the decoded tensors."""
+
+    def run_safety_checker(self, image: Tensor, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, None]:
+        if not torch.isfinite(image).all():
+            raise PaintingError(
+                "NaN or infinity in the decoded picture: try stack.dtype=float32 or a lower guidance_scale"
+            )
+        return image, None
+
+
+def inpaint_pipeline(
+    stack: Stack, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer
+) -> InpaintPipeline:
+    """The pipeline over the stack's VAE and DDIM scheduler; no module is copied."""
+    pipeline = InpaintPipeline(
+        vae=stack.vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=stack.scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def inpainting_channels(stack: Stack) -> int:
+    """What an inpainting UNet of this stack reads: latents, mask, latents of the masked picture."""
+    return 2 * stack.latent_channels + 1
+
+
+def expect_channels(unet: UNet2DConditionModel, channels: int, *, method: str, mend: str) -> None:
+    """Raises `UserError` where `unet` reads another number of input channels."""
+    if unet.config.in_channels != channels:
+        raise UserError(f"{method}: its UNet reads {unet.config.in_channels} input channels, not {channels}: {mend}")
+
+
+def expect_steps(steps: int, strength: float, *, method: str) -> None:
+    """Raises `UserError` where `strength` leaves none of `steps` to run."""
+    if not 0 < strength <= 1 or int(steps * strength) < 1:
+        raise UserError(
+            f"{method}: strength={strength} of {steps} steps leaves nothing to run: take one in (0, 1], or more steps"
+        )
+
+
+def inpaint(
+    pipeline: InpaintPipeline,
+    pictures: Sequence[Image.Image],
+    masks: Sequence[Image.Image],
+    seeds: Sequence[int],
+    *,
+    positive: Tensor,
+    negative: Tensor,
+    steps: int,
+    guidance_scale: float,
+    strength: float = 1.0,
+    padding_mask_crop: int | None = None,
+) -> list[Image.Image]:
+    """Paint each of N `pictures` (RGB, one size) where its mask (L) is white, from its own seed.
+
+    `positive` and `negative` are the text's hidden states, (N or 1, tokens, width).
+    """
+    n = len(seeds)
+    positive, negative = positive.expand(n, -1, -1), negative.expand(n, -1, -1)
+
+    def run(picture: Image.Image | list[Image.Image], mask: Image.Image | list[Image.Image], rows: slice):
+        # Given one picture for several images, the pipeline would draw its latents with the first image's generator:
+        # a copy an image keeps image k from depending on another's seed.
+        return pipeline(
+            image=picture,
+            mask_image=mask,
+            prompt_embeds=positive[rows],
+            negative_prompt_embeds=negative[rows],
+            generator=[torch.Generator().manual_seed(seed) for seed in seeds[rows]],
+            height=pictures[0].height,
+            width=pictures[0].width,
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+            strength=strength,
+            padding_mask_crop=padding_mask_crop,
+        ).images
+
+    if padding_mask_crop is None:
+        return run(list(pictures), list(masks), slice(None))
+    # With this option the pipeline takes one picture at a time.
+    return [run(pictures[k], masks[k], slice(k, k + 1))[0] for k in range(n)]
+
+
+def paste_back(
+    pipeline: InpaintPipeline, painted: Sequence[Image.Image], background: Image.Image, mask: Image.Image
+) -> list[Image.Image]:
+    """The known pixels over every painted picture, as diffusers' guide to inpainting does it; `mask` may be soft."""
+    return [pipeline.image_processor.apply_overlay(mask, background, picture) for picture in painted]
