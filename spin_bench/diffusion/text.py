@@ -12,9 +12,10 @@ log = logging.getLogger(__name__)
 def tokenise(tokenizer: CLIPTokenizer, prompt: str) -> Tensor:
     """(1, window) ids, padded; words beyond the window are cut with a warning that names them."""
     ids = tokenizer(prompt, padding="max_length", truncation=True, return_tensors="pt").input_ids
-    full = tokenizer(prompt).input_ids
-    if len(full) > ids.shape[1]:
-        log.warning("prompt cut to %d tokens, lost: %s", ids.shape[1], tokenizer.decode(full[ids.shape[1] - 1 : -1]))
+    lost = tokenizer.tokenize(prompt)[ids.shape[1] - 2 :]  # start and end are not among them
+    if lost:
+        words = tokenizer.convert_tokens_to_string(lost).strip()
+        log.warning("prompt cut to %d tokens, lost: %s", ids.shape[1], words)
     return ids
 
 
