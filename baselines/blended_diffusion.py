@@ -1,0 +1,164 @@
+"""Blended Diffusion (Avrahami et al., CVPR 2022): CLIP guides an unconditional pixel-space model inside the mask.
+
+The picture is shrunk to the model's side, painted there and enlarged again. Quirks of the authors' code, kept: the
+background is blended in at the noise level of the step's start, one notch too noisy, with one fresh noise that all
+images share; the optional background losses compare with the unmasked picture; the views that CLIP is shown are shifted
+up and down, never sideways (see augment); candidates are ranked by a CLIP that is shown pictures without its own
+normalisation; an empty prompt switches all guidance off, the range loss too.
+
+Ours, since an image may depend on nothing but its seed: the noise that images share belongs to the case, and the mean
+of the optional background loss is an image's own, not the batch's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
+from spin_bench.diffusion.augment import augmented
+from spin_bench.diffusion.blending import blend
+from spin_bench.diffusion.latents import mask_to_tensor, to_pictures, to_tensor
+from spin_bench.diffusion.noise import NoiseSource
+from spin_bench.diffusion.pixel_sampler import Energy, ancestral, ddim, respaced
+from spin_bench.errors import UserError
+from spin_bench.identity import derive_seed
+from spin_bench.painter import Painter
+from spin_bench.stack import Stack
+
+VERSION = "1"
+# The published batch, and always a full one: the networks' rounding depends on their batch's size, and this guidance
+# magnifies rounding until another picture comes out.
+BATCH = 4
+DISTANCE = "clip_distance"  # in every picture's `info`: ascending, the best first
+
+
+@dataclass(frozen=True)
+class BlendedDiffusionSettings:
+    """Defaults of optimization/arguments.py."""
+
+    steps: int = 100  # respaced out of the model's thousand
+    skip_share: float = 0.25  # share of the steps that is skipped: 25 of 100
+    ddim: bool = False  # False (published): DDPM, which the authors' editor runs whatever its own flag says
+    aug_num: int = 8  # views of a picture that CLIP sees, the first one clean
+    clip_guidance_lambda: float = 1000.0
+    range_lambda: float = 50.0
+    background_preservation_loss: bool = False  # False (published): the next two are not used
+    lpips_sim_lambda: float = 1000.0
+    l2_sim_lambda: float = 10000.0
+    enforce_background: bool = True  # True (published): the known pixels are put back at the end
+    shared_background_noise: bool = True  # True (published): one noise a step for all images | False: each its own
+    normalised_ranking: bool = False  # False (published): CLIP ranks pictures without its mean and deviation
+
+
+def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+    """A painter that sees the background, the mask and the prompt, never the reference; it notes each `DISTANCE`."""
+    if settings.aug_num < 1:
+        raise UserError(f"aug_num={settings.aug_num}: CLIP must see at least the clean picture: set aug_num=1 or more")
+    if not 0 <= settings.skip_share < 1:
+        raise UserError(f"skip_share={settings.skip_share}: no step would be left: set a share in [0, 1)")
+
+    def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
+        side = stack.pixel.unet.config.sample_size
+        picture = to_tensor(case.background, side).to(stack.device)
+        mask = mask_to_tensor(case.mask, side).to(stack.device)
+        with torch.no_grad():
+            prompt = stack.clip.encode_text([case.prompt])
+        pictures: list[Image.Image] = []
+        for first in range(0, len(seeds), BATCH):
+            group = seeds[first : first + BATCH]
+            filled = [*group, *[group[-1]] * (BATCH - len(group))]
+            pictures += _paint(case, filled, picture, mask, prompt)[: len(group)]
+        return pictures
+
+    @torch.no_grad()
+    def _paint(case: Case, seeds: list[int], picture: Tensor, mask: Tensor, prompt: Tensor) -> list[Image.Image]:
+        painted = _sample(case, seeds, picture, mask, prompt)
+        if settings.enforce_background:
+            painted = blend(painted, picture, mask)
+        small = to_pictures(painted)
+        seen = rank_features(stack, painted.clamp(-1, 1), mask, settings.normalised_ranking)
+        distances = spherical_distance(seen, prompt).tolist()
+        return [_enlarged(image, case, distance) for image, distance in zip(small, distances, strict=True)]
+
+    def _sample(case: Case, seeds: list[int], picture: Tensor, mask: Tensor, prompt: Tensor) -> Tensor:
+        source = NoiseSource(seeds, stack.device, torch.float32)
+        shared = NoiseSource([derive_seed(0, case.digest, 0)], stack.device, torch.float32)
+        background_source = shared if settings.shared_background_noise else source
+        energy = guidance_energy(settings, stack, picture, mask, prompt, source) if case.prompt else None
+
+        skip = int(settings.steps * settings.skip_share)
+        first = respaced(stack.pixel.scheduler, settings.steps)[skip]
+        shape = picture.shape[1:]
+        x = noised(stack, picture, source.normal(*shape), first)
+        if settings.ddim:
+            steps = ddim(stack.pixel, x, steps=settings.steps, skip=skip, energy=energy)
+        else:
+            steps = ancestral(stack.pixel, x, source, steps=settings.steps, skip=skip, energy=energy)
+        for step in steps:
+            # step.t, not step.t_next: one notch noisier than the pictures inside the mask are
+            step.x = blend(step.x, noised(stack, picture, background_source.normal(*shape), step.t), mask)
+            x0_pred = step.x0_pred
+        return x0_pred
+
+    def _enlarged(small: Image.Image, case: Case, distance: float) -> Image.Image:
+        painted = small.resize((stack.canvas, stack.canvas), Image.Resampling.LANCZOS)
+        if settings.enforce_background:
+            painted = Image.composite(painted, case.background, case.mask)
+        painted.info[DISTANCE] = distance
+        return painted
+
+    return paint
+
+
+def guidance_energy(
+    settings: BlendedDiffusionSettings, stack: Stack, picture: Tensor, mask: Tensor, prompt: Tensor, source: NoiseSource
+) -> Energy:
+    """What every step descends: how far from the prompt the masked picture looks, and how far out of range it is.
+
+    `picture` (1, 3, side, side) in [-1, 1], `mask` (1, 1, side, side) in {0, 1}, `prompt` (1, width).
+    """
+
+    def energy(x_t: Tensor, x0_pred: Tensor, t: int) -> Tensor:
+        share = (1 - stack.pixel.scheduler.alphas_cumprod[t].item()) ** 0.5
+        seen = share * x0_pred + (1 - share) * x_t
+        total = settings.range_lambda * (x0_pred - x0_pred.clamp(-1, 1)).pow(2).mean((1, 2, 3))
+        if settings.clip_guidance_lambda:
+            # 0 outside the mask is mid-grey
+            views = augmented(seen * mask, source.generators, copies=settings.aug_num, side=stack.clip.side)
+            # the CPU's convolutions read channels-last faster
+            views = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+            distances = spherical_distance(stack.clip.encode_image(views), prompt)
+            total = total + settings.clip_guidance_lambda * distances.view(settings.aug_num, -1).mean(0)
+        if settings.background_preservation_loss:
+            # Quirk: what is painted is greyed in the one, but not in the other.
+            outside, target = seen * (1 - mask), picture.expand_as(seen)
+            total = total + settings.lpips_sim_lambda * stack.perceptual(outside, target)
+            total = total + settings.l2_sim_lambda * (outside - target).pow(2).mean((1, 2, 3))
+        return total
+
+    return energy
+
+
+def spherical_distance(features: Tensor, others: Tensor) -> Tensor:
+    """2 arcsin(|u - v| / 2)^2 of unit vectors (N or 1, width): half the squared great-circle distance; (N,)."""
+    return 2 * ((features - others).norm(dim=1) / 2).arcsin().pow(2)
+
+
+def rank_features(stack: Stack, painted: Tensor, mask: Tensor, normalised: bool) -> Tensor:
+    """What CLIP sees of `painted` (N, 3, side, side) in [-1, 1] inside the mask, black outside; (N, width)."""
+    size = (stack.clip.side, stack.clip.side)
+    seen = F.interpolate((painted + 1) / 2 * mask, size, mode="bilinear", align_corners=False)
+    if not normalised:
+        # The encoder itself shall see `seen`: what it will subtract and divide by goes in beforehand.
+        seen = seen * stack.clip.std + stack.clip.mean
+    return stack.clip.encode_image(2 * seen - 1)
+
+
+def noised(stack: Stack, picture: Tensor, noise: Tensor, t: int) -> Tensor:
+    """q(x_t | picture), float32."""
+    return stack.pixel.scheduler.add_noise(picture, noise, torch.tensor([t], device=picture.device))

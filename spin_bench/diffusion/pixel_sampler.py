@@ -1,0 +1,137 @@
+"""Sampling in pixel space with guided-diffusion's arithmetic: respaced steps, fixed or learned variance, guidance.
+
+Each sampler is a generator over its states, like `sampler.ddim`: the caller may replace `x` between steps. An energy of
+the noisy and of the predicted clean pictures, where there is one, is descended through the network.
+
+The predicted clean pictures are never clipped. The state stays in float32; only the network runs in its own precision,
+as guided-diffusion's half-precision model does.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from spin_bench.diffusion.noise import NoiseSource
+from spin_bench.errors import UserError, unknown
+from spin_bench.stack import PixelDiffusion
+
+# (x_t, x0_pred, t) to (N,); both pictures are (N, C, side, side), float32. Rows must not mix.
+Energy = Callable[[Tensor, Tensor, int], Tensor]
+
+
+@dataclass
+class PixelStep:
+    """State after one step; assign `x` to change what the next step sees. Pictures: (N, C, side, side), float32."""
+
+    index: int
+    t: int  # timestep that the network saw
+    t_next: int  # timestep of `x`; -1 once clean
+    x: Tensor
+    x0_pred: Tensor
+
+
+class Estimate(NamedTuple):
+    """What one pass says of x_t; all (N, C, side, side), float32."""
+
+    noise_pred: Tensor
+    x0_pred: Tensor
+    share: Tensor | None  # about [-1, 1]: a learned variance's place between the two fixed ones; None where not learned
+    descent: Tensor | None  # minus the energy's gradient with respect to x_t; None where there is no energy
+
+
+def respaced(scheduler: DDPMScheduler, steps: int) -> list[int]:
+    """`steps` timesteps, noisiest first, as guided-diffusion spaces them: evenly, rounded, both ends kept."""
+    trained = scheduler.config.num_train_timesteps
+    if not 1 <= steps <= trained:
+        raise UserError(f"steps={steps}: the pixel-space model was trained on {trained}: set steps from 1 to {trained}")
+    return [int(t) for t in np.linspace(0, trained - 1, steps).round()[::-1]]
+
+
+def estimate(model: PixelDiffusion, x: Tensor, t: int, energy: Energy | None = None) -> Estimate:
+    """One pass of the network, and one back through it where there is an `energy`."""
+    alpha = model.scheduler.alphas_cumprod[t].item()
+    with torch.set_grad_enabled(energy is not None):
+        x = x.detach().float().requires_grad_(energy is not None)
+        out = model.unet(x.to(model.unet.dtype), t).sample.float()
+        noise_pred, share = out.split(x.shape[1], 1) if out.shape[1] == 2 * x.shape[1] else (out, None)
+        x0_pred = (x - (1 - alpha) ** 0.5 * noise_pred) / alpha**0.5
+        descent = None if energy is None else -torch.autograd.grad(energy(x, x0_pred, t).sum(), x)[0]
+    return Estimate(noise_pred.detach(), x0_pred.detach(), None if share is None else share.detach(), descent)
+
+
+def ancestral(
+    model: PixelDiffusion, x: Tensor, source: NoiseSource, *, steps: int, skip: int = 0, energy: Energy | None = None
+) -> Iterator[PixelStep]:
+    """DDPM (Ho et al. 2020); the energy moves each step's mean by its descent times the step's variance.
+
+    `skip` leaves out that many of the first `steps` timesteps; `x` is at the first one that is left. The last step ends
+    at its predicted clean pictures, without variance, so that it has nothing to guide.
+    """
+    kind = model.scheduler.config.variance_type
+    if kind not in VARIANCES:
+        raise unknown("variance_type", kind, list(VARIANCES))
+    x = x.float()
+    for index, (t, t_next) in enumerate(_moves(model, steps, skip)):
+        alpha, alpha_next = _alpha(model, t), _alpha(model, t_next)
+        beta = 1 - alpha / alpha_next
+        seen = estimate(model, x, t, energy if t_next >= 0 else None)
+        towards_x0 = alpha_next**0.5 * beta / (1 - alpha)
+        towards_x = (alpha / alpha_next) ** 0.5 * (1 - alpha_next) / (1 - alpha)
+        mean = towards_x0 * seen.x0_pred + towards_x * x
+        if t_next >= 0:
+            posterior = (1 - alpha_next) / (1 - alpha) * beta
+            variance = VARIANCES[kind](x.new_tensor(posterior), x.new_tensor(beta), seen.share)
+            if seen.descent is not None:
+                mean = mean + variance * seen.descent
+            mean = mean + variance.sqrt() * source.normal(*x.shape[1:]).float()
+        step = PixelStep(index, t, t_next, mean, seen.x0_pred)
+        yield step
+        x = step.x
+
+
+def ddim(
+    model: PixelDiffusion, x: Tensor, *, steps: int, skip: int = 0, energy: Energy | None = None
+) -> Iterator[PixelStep]:
+    """DDIM at eta = 0 (Song et al. 2020); the energy shifts the predicted noise, and with it the predicted picture."""
+    x = x.float()
+    for index, (t, t_next) in enumerate(_moves(model, steps, skip)):
+        alpha, alpha_next = _alpha(model, t), _alpha(model, t_next)
+        noise_pred, x0_pred, _, descent = estimate(model, x, t, energy)
+        if descent is not None:
+            noise_pred = noise_pred - (1 - alpha) ** 0.5 * descent
+            x0_pred = (x - (1 - alpha) ** 0.5 * noise_pred) / alpha**0.5
+        moved = alpha_next**0.5 * x0_pred + (1 - alpha_next) ** 0.5 * noise_pred
+        step = PixelStep(index, t, t_next, moved, x0_pred)
+        yield step
+        x = step.x
+
+
+def _moves(model: PixelDiffusion, steps: int, skip: int) -> list[tuple[int, int]]:
+    timesteps = respaced(model.scheduler, steps)[skip:]
+    return list(zip(timesteps, [*timesteps[1:], -1], strict=True))
+
+
+def _alpha(model: PixelDiffusion, t: int) -> float:
+    return model.scheduler.alphas_cumprod[t].item() if t >= 0 else 1.0
+
+
+def _learned_range(posterior: Tensor, beta: Tensor, share: Tensor | None) -> Tensor:
+    if share is None:
+        raise UserError(
+            "variance_type=learned_range: the pixel UNet predicts no variance: set variance_type=fixed_small"
+        )
+    part = (share + 1) / 2
+    return (part * beta.log() + (1 - part) * posterior.log()).exp()
+
+
+# (posterior variance, beta of the step, learned share) to the variance of the step
+VARIANCES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
+    "fixed_small": lambda posterior, beta, share: posterior,
+    "fixed_large": lambda posterior, beta, share: beta,
+    "learned_range": _learned_range,
+}
