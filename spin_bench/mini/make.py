@@ -17,6 +17,9 @@ from transformers import CLIPTextModel
 from spin_bench.mini import corpus, export
 from spin_bench.mini.saliency_net import SaliencyNet
 from spin_bench.mini.train_clip import build_clip, clip_loss
+from spin_bench.mini.train_inpaint import inpaint_loss, widened
+from spin_bench.mini.train_pixel import build_pixel_scheduler, build_pixel_unet, pixel_loss
+from spin_bench.mini.train_powerpaint import build_powerpaint, powerpaint_loss, save_powerpaint
 from spin_bench.mini.train_saliency import saliency_loss
 from spin_bench.mini.train_unet import (
     TextToImage,
@@ -107,6 +110,55 @@ def make_unet(shop: Workshop) -> None:
     model.text_encoder.save_pretrained(shop.model("text_encoder"))
 
 
+def make_inpaint(shop: Workshop) -> None:
+    """Fine-tuned from the text-to-image UNet, under its frozen text encoder."""
+    scenes = shop.scenes()
+    text_encoder = shop.text_encoder().requires_grad_(False).eval().to(shop.device)
+    unet = placed(trainable(widened(shop.trained(UNet2DConditionModel, "unet"))), shop.device)
+    loss = inpaint_loss(
+        unet,
+        text_encoder,
+        shop.frozen_vae(),
+        build_scheduler(),
+        scenes,
+        shop.latents(scenes),
+        tokenise(shop.tokenizer, scenes.captions),
+        tokenise(shop.tokenizer, [""]),
+        batch=shop.recipe.batches["inpaint_unet"],
+        device=shop.device,
+    )
+    shop.fit("inpaint_unet", unet, loss)
+    unet.save_pretrained(shop.model("inpaint_unet"))
+
+
+def make_powerpaint(shop: Workshop) -> None:
+    """Fine-tuned from the inpainting UNet, with the task tokens."""
+    scenes = shop.scenes()
+    inpaint_unet = shop.trained(UNet2DConditionModel, "inpaint_unet")
+    model = build_powerpaint(inpaint_unet, shop.text_encoder(), shop.tokenizer)
+    loss = powerpaint_loss(
+        placed(model, shop.device),
+        shop.frozen_vae(),
+        build_scheduler(),
+        scenes,
+        shop.latents(scenes),
+        shop.tokenizer,
+        batch=shop.recipe.batches["powerpaint"],
+        device=shop.device,
+    )
+    shop.fit("powerpaint", model, loss)
+    save_powerpaint(model, shop.model("powerpaint"))
+
+
+def make_pixel(shop: Workshop) -> None:
+    unet = placed(build_pixel_unet(), shop.device)
+    loss = pixel_loss(
+        unet, build_pixel_scheduler(), shop.scenes().pictures, batch=shop.recipe.batches["pixel"], device=shop.device
+    )
+    shop.fit("pixel", unet, loss)
+    unet.save_pretrained(shop.model("pixel") / "unet")
+
+
 def make_export(shop: Workshop) -> None:
     export.export_zoo(shop.folder / "models", shop.tokenizer)
 
@@ -119,6 +171,9 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "saliency": make_saliency,
     "unet_first": make_unet_first,
     "unet": make_unet,
+    "inpaint_unet": make_inpaint,
+    "powerpaint": make_powerpaint,
+    "pixel": make_pixel,
     "export": make_export,
 }
 

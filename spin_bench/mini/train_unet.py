@@ -5,7 +5,7 @@ classifier-free guidance.
 """
 
 import torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers import DDIMScheduler, DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -86,6 +86,13 @@ def tokenise(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
     return tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
 
+def min_snr_weights(scheduler: DDIMScheduler | DDPMScheduler, device: torch.device) -> Tensor:
+    """Loss weight of every timestep, (T,) (Hang et al. 2023)."""
+    alphas = scheduler.alphas_cumprod.to(device)
+    snr = alphas / (1 - alphas)
+    return snr.clamp(max=MIN_SNR) / snr
+
+
 def text_to_image_loss(
     model: TextToImage,
     scheduler: DDIMScheduler,
@@ -97,9 +104,7 @@ def text_to_image_loss(
     device: torch.device,
 ) -> StepLoss:
     """`latents` (N or a multiple of N, C, h, w) and `token_ids` (N, window) are aligned modulo N."""
-    alphas = scheduler.alphas_cumprod.to(device)
-    snr = alphas / (1 - alphas)
-    weights = snr.clamp(max=MIN_SNR) / snr
+    weights = min_snr_weights(scheduler, device)
 
     def loss(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         chosen = torch.randint(len(latents), (batch,), generator=generator)

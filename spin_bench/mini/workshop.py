@@ -10,6 +10,7 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers import CLIPTextModel
 
 from spin_bench.mini import corpus
 from spin_bench.mini.export import ZOO
@@ -38,8 +39,20 @@ SHIPPED = Recipe(
         "saliency": Plan(steps=1000, lr=2e-3, warmup=50, ema=0.99),
         "unet_first": Plan(steps=3300, lr=7e-4, warmup=200, decay=0.3, ema=0.999, weight_decay=0.0),
         "unet": Plan(steps=5500, lr=7e-4, warmup=200, decay=0.6, ema=0.999, weight_decay=0.0, seed=10_000),
+        "inpaint_unet": Plan(steps=3000, lr=4e-4, warmup=100, decay=0.7, ema=0.998, weight_decay=0.0, seed=20_000),
+        "powerpaint": Plan(steps=2500, lr=3e-4, warmup=100, decay=0.7, ema=0.998, weight_decay=0.0, seed=30_000),
+        "pixel": Plan(steps=6000, lr=8e-4, warmup=200, decay=0.6, ema=0.999, weight_decay=0.0),
     },
-    batches={"vae": 16, "clip": 128, "saliency": 32, "unet_first": 32, "unet": 32},
+    batches={
+        "vae": 16,
+        "clip": 128,
+        "saliency": 32,
+        "unet_first": 32,
+        "unet": 32,
+        "inpaint_unet": 32,
+        "powerpaint": 32,
+        "pixel": 32,
+    },
 )
 
 
@@ -56,7 +69,7 @@ class Workshop:
 
     def latents(self, scenes: corpus.Corpus) -> Tensor:
         """Latents of `scenes`, then of their mirror images, (2N, 4, 16, 16) float16; kept for the stages to come."""
-        vae = self.trained(AutoencoderKL, "vae").to(self.device)
+        vae = self.frozen_vae()
         weights = hashlib.sha256(b"".join(p.detach().cpu().numpy().tobytes() for p in vae.parameters())).hexdigest()
         path = self.folder / f"latents-{corpus.WORLD_VERSION}-{len(scenes.captions)}-{weights[:12]}.safetensors"
         if not path.exists():
@@ -77,6 +90,16 @@ class Workshop:
     def model(self, name: str) -> Path:
         """Folder of a finished model, to be exported."""
         return self.folder / "models" / name
+
+    def frozen_vae(self) -> AutoencoderKL:
+        return self.trained(AutoencoderKL, "vae").requires_grad_(False).eval().to(self.device)
+
+    def text_encoder(self) -> CLIPTextModel:
+        """The finished one, its attention unfused for training: the CPU's fused one is slow backwards."""
+        here = self.model("text_encoder")
+        return CLIPTextModel.from_pretrained(
+            here if here.exists() else ZOO / "text_encoder", attn_implementation="eager"
+        )
 
     def trained(self, kind: Any, name: str) -> Any:
         """A finished model of class `kind`: the one trained here, else the shipped one."""
