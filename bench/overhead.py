@@ -1,0 +1,174 @@
+"""How much of a method's time is not the networks': `make bench`.
+
+Every method paints one case, its network passes are recorded, and then the same passes are called bare, one after the
+other, with the gradients that the method asked for. Wall time of the painting over wall time of the bare passes, minus
+one, is what the method's own code costs. Painting and replay alternate and the fastest of each counts, so that both see
+the same machine.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
+from spin_bench.cli import compose
+from spin_bench.datasets import entries
+from spin_bench.datasets.tficon import load_case
+from spin_bench.identity import derive_seed
+from spin_bench.methods import methods
+from spin_bench.metrics.registry import METRICS
+from spin_bench.painter import Painter
+from spin_bench.progress import watcher
+from spin_bench.settings import RunSettings, run_settings
+from spin_bench.stack import Stack
+from spin_bench.stacks.load import load_stack
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One call of a network, with everything that it depended on."""
+
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    processors: dict[str, Any] | None  # of attention, as they stood
+    backward: bool
+    tuned: bool  # the weights wanted gradients, too
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    return value
+
+
+def _networks(stack: Stack) -> dict[str, nn.Module]:
+    """Whatever a method may call; loading them here keeps loading out of the clock."""
+    return {
+        "unet": stack.unet,
+        "inpaint_unet": stack.inpaint_unet,
+        "powerpaint.unet": stack.powerpaint.unet,
+        "pixel.unet": stack.pixel.unet,
+        "vae.encoder": stack.vae.encoder,
+        "vae.decoder": stack.vae.decoder,
+        "text_encoder": stack.text_encoder,
+        "powerpaint.text_encoder": stack.powerpaint.text_encoder,
+        "clip.visual": stack.clip._model.visual,  # type: ignore[attr-defined]
+        **({"saliency": stack.saliency} if stack.saliency is not None else {}),
+    }
+
+
+@contextmanager
+def _recording(networks: dict[str, nn.Module]) -> Iterator[list[Pass]]:
+    passes: list[Pass] = []
+    originals = {name: module.forward for name, module in networks.items()}
+
+    def recorder(module: nn.Module, original: Any) -> Any:
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            first = result if isinstance(result, Tensor) else result[0]
+            tuned = torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters())
+            inputs = tuple(map(_detached, args)), {name: _detached(value) for name, value in kwargs.items()}
+            processors = dict(module.attn_processors) if hasattr(module, "attn_processors") else None
+            passes.append(Pass(module, *inputs, processors, first.requires_grad, tuned))
+            return result
+
+        return forward
+
+    for name, module in networks.items():
+        module.forward = recorder(module, originals[name])  # type: ignore[method-assign]
+    try:
+        yield passes
+    finally:
+        for module in networks.values():
+            del module.forward
+
+
+def _replay(passes: list[Pass]) -> float:
+    """Seconds of the bare passes alone."""
+    seconds = 0.0
+    for call in passes:
+        before = dict(call.module.attn_processors) if call.processors is not None else None
+        if call.processors is not None:
+            call.module.set_attn_processor(dict(call.processors))
+        wanted = [v for v in (*call.args, *call.kwargs.values()) if isinstance(v, Tensor) and v.requires_grad]
+        if call.tuned:
+            call.module.requires_grad_(True)
+            wanted += list(call.module.parameters())
+        started = time.perf_counter()
+        with torch.set_grad_enabled(call.backward):
+            result = call.module(*call.args, **call.kwargs)
+            if call.backward:
+                first = result if isinstance(result, Tensor) else result[0]
+                torch.autograd.grad(first, wanted, torch.ones_like(first), allow_unused=True)
+        seconds += time.perf_counter() - started
+        call.module.requires_grad_(False)
+        if before is not None:
+            call.module.set_attn_processor(before)
+    return seconds
+
+
+def _painted(painter: Painter, case: Case, samples: int) -> float:
+    started = time.perf_counter()
+    painter(case, [derive_seed(0, case.id, k) for k in range(samples)])
+    return time.perf_counter() - started
+
+
+def measure(
+    name: str, settings: RunSettings, stack: Stack, case: Case, *, samples: int, rounds: int
+) -> dict[str, float]:
+    """Seconds of painting and of its bare passes, the fastest of `rounds`."""
+    networks, method = _networks(stack), methods()[name]
+    walls, bares = [], []
+    for _ in range(rounds + 1):
+        with TemporaryDirectory() as folder:  # empty: nothing is taken from an earlier round
+            painter = method.build(settings.methods[name], stack, Artefacts(Path(folder)))
+            walls.append(_painted(painter, case, samples))
+        if len(walls) == 1:
+            with TemporaryDirectory() as folder, _recording(networks) as passes:
+                _painted(method.build(settings.methods[name], stack, Artefacts(Path(folder))), case, samples)
+        bares.append(_replay(passes))
+    wall, bare = min(walls[1:]), min(bares[1:])
+    return {"seconds": wall, "bare_seconds": bare, "passes": len(passes), "overhead": wall / bare - 1}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the figures here, too")
+    parser.add_argument("overrides", nargs="*", help="as for spin-bench, for example methods=[spin] stack.device=cpu")
+    options = parser.parse_args()
+    console, config = Console(), compose(["experiment=table1", *options.overrides])
+    known = {name: method for name, method in methods().items() if not method.bounding}
+    config.methods = [name for name in config.methods if name in known]
+    settings = run_settings(config, known, METRICS)
+    stack = load_stack(settings.stack)
+    case = load_case(next(iter(entries(settings.dataset, watcher(console), limit=1))), stack.canvas)
+    table = Table("method", "s", "bare s", "passes", "outside")
+    figures = {}
+    for name in settings.methods:
+        figures[name] = measure(name, settings, stack, case, samples=options.samples, rounds=options.rounds)
+        found = figures[name]
+        row = (f"{found['seconds']:.2f}", f"{found['bare_seconds']:.2f}", str(found["passes"]))
+        table.add_row(known[name].title, *row, f"{found['overhead']:.1%}")
+    console.print(table)
+    console.print(f"{options.samples} images of one case, {torch.get_num_threads()} threads, best of {options.rounds}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
