@@ -10,7 +10,7 @@ from spin_bench.case import Case
 from spin_bench.collect import best_image, collect, row_titles
 from spin_bench.painting import failures
 from spin_bench.report.grid import GridRow, write_grid
-from spin_bench.report.tables import terminal_table, write_cost, write_tables
+from spin_bench.report.tables import terminal_tables, write_cost, write_tables
 from spin_bench.run import Run
 from spin_bench.stats import summarise
 from spin_bench.store import check_format
@@ -37,6 +37,7 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"{novel} of the cases show an object that none of the models was trained on.")
     notes.append("Intervals: 95 % BCa bootstrap over cases, after the mean over a case's images.")
     notes += [f"Deviation: {line}" for line in settings.deviations] or ["Deviations from the published defaults: none."]
+    notes += [f"Left out: {run.methods[name].title}: {why}." for name, why in run.left_out.items()]
     failed = failures(run)
     if failed:
         reasons = sorted({f"{run.methods[f.method].title}, {f.case}: {f.reason}" for f in failed})
@@ -99,5 +100,6 @@ def fold(run: Run) -> Path:
     _link_pictures(run, folder)
     _write_grid(run, folder / "grid.png")
     summary = summarise(scores, methods=list(titles), metrics=list(records))
-    run.console.print(terminal_table(summary, titles, records))
+    for table in terminal_tables(summary, titles, records, width=run.console.width):
+        run.console.print(table)
     return folder

@@ -16,7 +16,7 @@ from spin_bench.errors import UserError
 from spin_bench.files import write_whole
 from spin_bench.report.facts import DASH, number
 from spin_bench.report.latex import escape
-from spin_bench.report.tables import terminal_table, write_cost, write_tables
+from spin_bench.report.tables import terminal_table, terminal_tables, write_cost, write_tables
 from spin_bench.stats import compare, summarise
 
 FILES = {"table.md", "table.csv", "paired.csv", "table.tex", "scores.parquet"}
@@ -255,3 +255,20 @@ def test_terminal_table_shows_values_and_counts():
     assert f"[{lo:.2f}, {hi:.2f}]" in console.file.getvalue()
     assert [cell.strip() for cell in shown["Spin"].split("│")[4:6]] == [f"7{DASH}8", f"0{DASH}1"]
     assert [cell.strip() for cell in shown["Uni"].split("│")[4:6]] == ["8", "0"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_a_narrow_terminal_gets_several_tables_and_loses_nothing(width: int):
+    many = {f"m{i}": Facts(f"m{i}", f"a metric no. {i}") for i in range(6)}
+    means = {(method, metric): 0.5 for method in METHODS for metric in many}
+    summary = summarise(make_scores(means))
+    tables = terminal_tables(summary, METHODS, many, width=width)
+    console = Console(width=width, file=io.StringIO())
+    for table in tables:
+        console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    if width >= 60:
+        assert "…" not in text
+        assert all(f"{facts.title} ↑" in text for facts in many.values())
+    assert (len(tables) == 1) == (width == 200)

@@ -93,6 +93,21 @@ def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: M
     return table
 
 
+def terminal_tables(
+    summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricFacts], *, width: int
+) -> list[Table]:
+    """`terminal_table`, its metrics shared out over as many tables as a terminal of `width` characters needs."""
+    names = max(len(name) for name in methods.values())
+    room = width - names - len("nmissing") - 3 * 4 - 1  # of the columns that every table has, with their borders
+    columns = {metric: max(len(header(facts)), len("[-0.00, -0.00]")) + 3 for metric, facts in records.items()}
+    groups: list[list[str]] = [[]]
+    for metric, needed in columns.items():
+        if groups[-1] and sum(columns[m] for m in groups[-1]) + needed > room:
+            groups.append([])
+        groups[-1].append(metric)
+    return [terminal_table(summary, methods, {m: records[m] for m in group}) for group in groups]
+
+
 def _check_known(kind: str, names: pd.Series, known: Mapping[str, object]) -> None:
     for name in sorted(set(names) - set(known)):
         raise unknown(kind, name, list(known))
