@@ -1,6 +1,6 @@
 """The methods by name. One outside this repository registers through the entry-point group "spin_bench.methods"."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -9,8 +9,10 @@ from baselines import blended_latent_diffusion as bld
 from baselines import copy_paste as paste
 from baselines import oracle as truth
 from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
 from spin_bench.painter import Painter
 from spin_bench.spin import painter as spin
+from spin_bench.spin.references import PARTS
 from spin_bench.stack import Stack
 
 
@@ -22,22 +24,33 @@ class Method:
     settings: type  # a frozen dataclass, its defaults are the method's
     build: Callable[[Any, Stack, Artefacts], Painter]
     version: str
+    uses: tuple[str, ...] | None = None  # parts of the stack that its pictures depend on; None: all
     bounding: bool = False  # a bound, not a competitor
     seeded: bool = True  # False: every seed paints the same picture, so one is enough
     needs_truth: bool = False  # left out of a run over cases without a true composite
+    prepare: Callable[[Any, Stack, Artefacts, Sequence[Case]], None] | None = None  # work that cases can share
     ranked_by: str = ""  # fact of an image, ascending, by which the method's authors choose among its images
 
 
+_LATENT = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
+
 BUILT_IN: dict[str, Method] = {
-    "spin": Method("Spin", spin.SpinSettings, spin.spin, spin.VERSION),
+    "spin": Method("Spin", spin.SpinSettings, spin.spin, spin.VERSION, uses=PARTS, prepare=spin.prepare),
     "blended_latent_diffusion": Method(
-        "BLD", bld.BlendedLatentDiffusionSettings, bld.blended_latent_diffusion, bld.VERSION
+        "BLD", bld.BlendedLatentDiffusionSettings, bld.blended_latent_diffusion, bld.VERSION, uses=_LATENT
     ),
     "copy_paste": Method(
-        "copy-paste", paste.CopyPasteSettings, paste.copy_paste, paste.VERSION, bounding=True, seeded=False
+        "copy-paste", paste.CopyPasteSettings, paste.copy_paste, paste.VERSION, uses=(), bounding=True, seeded=False
     ),
     "oracle": Method(
-        "oracle", truth.OracleSettings, truth.oracle, truth.VERSION, bounding=True, seeded=False, needs_truth=True
+        "oracle",
+        truth.OracleSettings,
+        truth.oracle,
+        truth.VERSION,
+        uses=(),
+        bounding=True,
+        seeded=False,
+        needs_truth=True,
     ),
 }
 

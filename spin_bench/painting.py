@@ -75,6 +75,8 @@ def generate(run: Run, jobs: Sequence[Job]) -> None:
     used = {job.method for job in jobs}
     painters = {m: Halving(run.methods[m].build(run.settings.methods[m], run.stack, artefacts)) for m in used}
     made_with = versions()
+    for name in used:
+        _prepare(run, name, {job.case for job in jobs if job.method == name}, artefacts)
     for job in watched(jobs, total=len(jobs), label="painting", console=run.console):
         try:
             _paint(run, job, painters[job.method], made_with)
@@ -88,6 +90,25 @@ def generate(run: Run, jobs: Sequence[Job]) -> None:
                 run.store.put_failure(run.keys[job.method], run.cases[job.case], failure)
 
 
+def _prepare(run: Run, name: str, wanted: set[int], artefacts: Artefacts) -> None:
+    """Let a method do the work that several cases share, `batch_size` cases at once, for those that are `wanted`.
+
+    Groups are counted over all cases of the run, so that they are the same after a kill. What fails here is left to
+    the painter, which meets it case by case.
+    """
+    method, size = run.methods[name], run.settings.batch_size
+    if method.prepare is None:
+        return
+    firsts = [i for i in range(0, len(run.cases), size) if wanted & set(range(i, i + size))]
+    for first in watched(firsts, total=len(firsts), label=f"preparing {method.title}", console=run.console):
+        try:
+            method.prepare(run.settings.methods[name], run.stack, artefacts, run.cases[first : first + size])
+        except UserError:
+            raise
+        except Exception as error:
+            log.warning("%s: %d cases at once: %s: going on one by one", name, size, str(error).split("\n")[0])
+
+
 def _paint(
     run: Run, job: Job, painter: Callable[[Case, Sequence[int]], list[Image.Image]], made_with: dict[str, str]
 ) -> None:
@@ -97,11 +118,12 @@ def _paint(
         torch.cuda.reset_peak_memory_stats()
     started = time.perf_counter()
     pictures = painter(case, seeds)
-    seconds = (time.perf_counter() - started) / len(pictures)
+    elapsed = (time.perf_counter() - started) / len(pictures)
     peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else None
     for k, seed, picture in zip(job.ks, seeds, pictures, strict=True):
         if k in job.missing:
-            facts = {name: float(value) for name, value in picture.info.items() if isinstance(value, (int, float))}
+            facts = {str(name): float(value) for name, value in picture.info.items() if isinstance(value, (int, float))}
+            seconds = elapsed + facts.pop("shared_seconds", 0.0)
             record = Record(
                 run.keys[job.method], job.method, case.id, case.domain, k, seed, seconds, peak, made_with, facts
             )

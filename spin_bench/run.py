@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 
@@ -44,6 +43,7 @@ class Run:
     entries: Sequence[Entry]
     cases: Sequence[Case]
     keys: dict[str, str]  # method -> run key
+    left_out: dict[str, str]  # method -> why it cannot paint here
     console: Console
 
     def samples(self, method: str) -> int:
@@ -59,29 +59,34 @@ def prepare(
 
     found = entries(settings.dataset, watcher(console), limit=settings.limit)
     cases = [load_case(entry, stack.canvas) for entry in found]
-    paintable = _paintable(settings, methods, cases)
+    left_out = _left_out(settings, stack, methods, cases)
     store = Store(settings.store_dir)
     keys = {}
-    for name, chosen in paintable.items():
+    for name, chosen in settings.methods.items():
+        if name in left_out:
+            continue
         identity = {"method": name, "settings": chosen, "version": methods[name].version, "seed": settings.base_seed}
-        identity |= {"stack": stack.fingerprint, "canvas": stack.canvas, "dtype": str(stack.dtype)}
+        identity |= {"weights": stack.weights(methods[name].uses), "canvas": stack.canvas, "dtype": str(stack.dtype)}
         keys[name] = run_key(identity)
         store.describe(keys[name], identity)
     chosen_metrics = {name: metrics[name] for name in settings.metrics}
-    return Run(settings, stack, store, methods, chosen_metrics, found, cases, keys, console)
+    return Run(settings, stack, store, methods, chosen_metrics, found, cases, keys, left_out, console)
 
 
-def _paintable(settings: RunSettings, methods: dict[str, Method], cases: Sequence[Case]) -> dict[str, Any]:
-    """The run's methods and their settings, less those that need a truth which these cases do not have."""
-    if all(case.truth is not None for case in cases):
-        return settings.methods
-    left_out = [name for name in settings.methods if methods[name].needs_truth]
-    if left_out:
-        log.info("%s left out: the benchmark knows no true composites", ", ".join(left_out))
-    paintable = {name: chosen for name, chosen in settings.methods.items() if name not in left_out}
-    if not paintable:
-        raise UserError(f"{', '.join(left_out)}: nothing to paint, this benchmark knows no true composites")
-    return paintable
+def _left_out(settings: RunSettings, stack: Stack, methods: dict[str, Method], cases: Sequence[Case]) -> dict[str, str]:
+    """The run's methods that cannot paint here, and why; `UserError` where none can."""
+    reasons = {}
+    for name in settings.methods:
+        missing = stack.missing(methods[name].uses or ())
+        if missing:
+            reasons[name] = f"stack {stack.name} has no {' and no '.join(missing)} model"
+        elif methods[name].needs_truth and any(case.truth is None for case in cases):
+            reasons[name] = "this benchmark knows no true composites"
+    if len(reasons) == len(settings.methods):
+        raise UserError("nothing to paint: " + "; ".join(f"{name}: {why}" for name, why in reasons.items()))
+    for name, why in reasons.items():
+        log.warning("%s left out: %s", methods[name].title, why)
+    return reasons
 
 
 def plan(run: Run) -> list[Job]:

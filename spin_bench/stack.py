@@ -1,6 +1,6 @@
 """The frozen models of one scale, loaded when first asked for; everything above is written against this class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -17,9 +17,15 @@ class ClipModel(Protocol):
     """CLIP as the harness uses it; features have unit length."""
 
     name: str  # architecture and weights, for the table's legend
+    mean: Tensor  # (1, 3, 1, 1), of pictures in [0, 1]: what `encode_image` subtracts
+    std: Tensor  # and divides by
+
+    @property
+    def side(self) -> int:
+        """Of the pictures that the network itself sees, px."""
 
     def encode_image(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1], any size, to (N, width) float32."""
+        """(N, 3, H, W) in [-1, 1], any size, to (N, width) float32; differentiable."""
 
     def encode_text(self, texts: list[str]) -> Tensor:
         """Texts to (N, width) float32."""
@@ -63,6 +69,9 @@ class PixelDiffusion:
     scheduler: DDPMScheduler
 
 
+OPTIONAL = ("inpaint_unet", "powerpaint", "pixel")  # parts that a stack may lack, and some methods need
+
+
 @dataclass(frozen=True)
 class Loaders:
     """How each module is made; `None` where a stack does not have it."""
@@ -83,14 +92,22 @@ class Loaders:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Models of one scale. `fingerprint` names every weight by revision or hash and is part of a result's identity."""
+    """Models of one scale; `fingerprint` names the weights of every part by revision or hash."""
 
     name: str
     canvas: int  # px
     device: torch.device
     dtype: torch.dtype
-    fingerprint: dict[str, str]
+    fingerprint: dict[str, dict[str, str]]  # part -> file or repository -> hash or revision
     loaders: Loaders = field(repr=False)
+
+    def weights(self, parts: Collection[str] | None = None) -> dict[str, dict[str, str]]:
+        """The fingerprint of `parts` (None: of all): what a result that used them is named by."""
+        return {part: found for part, found in self.fingerprint.items() if parts is None or part in parts}
+
+    def missing(self, parts: Collection[str] = OPTIONAL) -> list[str]:
+        """Those of the optional `parts` that this stack does not have."""
+        return [part for part in OPTIONAL if part in parts and getattr(self.loaders, part) is None]
 
     @cached_property
     def vae(self) -> AutoencoderKL:

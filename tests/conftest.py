@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from stand_ins import with_stand_ins
 from tficon_folder import CAT, DOG, add_entry
 
 from spin_bench.artefacts import Artefacts
@@ -19,7 +20,7 @@ CASES = (("real", 1), ("real", 2), ("real", 3), ("sketch", 0))
 
 @pytest.fixture(scope="session")
 def stack() -> Stack:
-    return load_stack(StackConfig(name="mini", canvas=64, device="cpu"))
+    return with_stand_ins(load_stack(StackConfig(name="mini", canvas=64, device="cpu")))
 
 
 @pytest.fixture(scope="session")

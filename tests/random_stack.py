@@ -122,4 +122,4 @@ def random_stack(dtype: torch.dtype = torch.float32, *, learned_variance: bool =
         powerpaint=seeded(powerpaint),
         pixel=seeded(pixel),
     )
-    return Stack("random", CANVAS, device, dtype, {"weights": "random"}, loaders)
+    return Stack("random", CANVAS, device, dtype, {"unet": {"weights": "random"}}, loaders)

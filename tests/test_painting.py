@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -164,3 +164,42 @@ def test_samples_for_an_unknown_method_is_said(stack: Stack, tmp_path: Path, ben
         _run(_noisy, benchmark_root, tmp_path, stack, "+samples_for.spim=2")
     with pytest.raises(UserError, match=r"samples_for\.spin=0"):
         _run(_noisy, benchmark_root, tmp_path, stack, "+samples_for.spin=0")
+
+
+def test_shared_work_is_done_first_in_groups_that_a_kill_does_not_change(
+    benchmark_root: Path, tmp_path: Path, stack: Stack
+):
+    groups: list[list[str]] = []
+
+    def shared(settings: NoSettings, stack: Stack, artefacts: object, cases: Sequence[Case]) -> None:
+        groups.append([case.id for case in cases])
+        raise RuntimeError("left to the painter")
+
+    def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
+        pictures = _noisy(case, seeds)
+        for picture in pictures:
+            picture.info["shared_seconds"] = 100.0
+        return pictures
+
+    run = _run(paint, benchmark_root, tmp_path, stack, "batch_size=2")
+    run = replace(run, methods={"fake": replace(run.methods["fake"], prepare=shared)})
+    jobs = plan(run)
+    generate(run, jobs[2:])
+    assert groups == [["real-0001", "real-0002"], ["real-0003"]]
+    groups.clear()
+    generate(run, [jobs[-1]])
+    assert groups == [["real-0003"]]
+    record = run.store.record(run.keys["fake"], run.cases[2], 0)
+    assert 100 < record.seconds < 110
+    assert "shared_seconds" not in record.facts
+
+
+def test_a_method_without_its_model_is_left_out_and_said(benchmark_root: Path, tmp_path: Path, stack: Stack):
+    poor = replace(stack, loaders=replace(stack.loaders, inpaint_unet=None))
+    run = _run(_noisy, benchmark_root, tmp_path, poor, "methods=[fake,sd_inpaint]")
+    assert run.left_out == {"sd_inpaint": "stack mini has no inpaint_unet model"}
+    assert list(run.keys) == ["fake"]
+    _painted(run)
+    assert "Left out: SD-inpaint: stack mini has no inpaint_unet model." in (fold(run) / "table.md").read_text()
+    with pytest.raises(UserError, match="nothing to paint: sd_inpaint: stack mini has no inpaint_unet"):
+        _run(_noisy, benchmark_root, tmp_path, poor, "methods=[sd_inpaint]")

@@ -1,6 +1,7 @@
 """Spin's parts: saliency, embedding, style."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,8 +14,8 @@ from spin_bench.diffusion.region_attention import pair, region_attention
 from spin_bench.diffusion.sampler import Step
 from spin_bench.diffusion.text import encode_prompt, tokenise
 from spin_bench.errors import UserError
-from spin_bench.spin.embedding import encode_slotted, extract, slotted_prompt
-from spin_bench.spin.painter import EmbeddingSettings, reference_embedding
+from spin_bench.spin.embedding import Target, encode_slotted, extract, slotted_prompt
+from spin_bench.spin.references import EmbeddingSettings, reference_embeddings
 from spin_bench.spin.saliency import reference_image, saliency_map
 from spin_bench.spin.style import gram, mean_std, style_correction, style_distance, style_gradient
 from spin_bench.spin.vocabulary import initial_vectors
@@ -61,8 +62,8 @@ def test_extraction_explains_the_salient_part_better(stack: Stack, cases: list[C
     latents = encode(stack.vae, reference_image(cases[0], stack))
     null = encode_prompt(stack.tokenizer, stack.text_encoder, "")
     start = initial_vectors(stack, reference_image(cases[0], stack), init="mean_token", vectors=1)
-    options = {"template": "a photo of {}", "iterations": 40, "lr": 5e-3, "batch": 2, "weight_decay": 0.01, "seed": 1}
-    learned = extract(stack, latents, saliency, start, null, region=saliency, **options)
+    options = {"template": "a photo of {}", "iterations": 40, "lr": 5e-3, "batch": 2, "weight_decay": 0.01}
+    learned = extract(stack, [Target(latents, saliency, saliency, start, seed=1)], null, **options)
     assert _salient_loss(stack, latents, saliency, learned, null) < _salient_loss(
         stack, latents, saliency, start[None], null
     )
@@ -72,15 +73,29 @@ def test_an_embedding_is_extracted_once(
     stack: Stack, cases: list[Case], artefacts: Artefacts, monkeypatch: pytest.MonkeyPatch
 ):
     settings = EmbeddingSettings(iterations=1)
-    first = reference_embedding(cases[0], settings, stack, artefacts)
+    (first,) = reference_embeddings(cases[:1], settings, stack, artefacts)
 
     def never(*args: object, **options: object) -> None:
         raise AssertionError("extracted again")
 
-    monkeypatch.setattr("spin_bench.spin.painter.extract", never)
-    assert torch.equal(first, reference_embedding(replace(cases[0], id="elsewhere"), settings, stack, artefacts))
+    monkeypatch.setattr("spin_bench.spin.references.extract", never)
+    (again,) = reference_embeddings([replace(cases[0], id="elsewhere")], settings, stack, artefacts)
+    assert torch.equal(first.value, again.value)
+    assert first.seconds == again.seconds > 0
     with pytest.raises(AssertionError, match="again"):
-        reference_embedding(cases[0], replace(settings, lr=1e-3), stack, artefacts)
+        reference_embeddings(cases[:1], replace(settings, lr=1e-3), stack, artefacts)
+
+
+def test_references_are_extracted_together_as_if_alone(stack: Stack, cases: list[Case], tmp_path: Path):
+    settings = EmbeddingSettings(iterations=12, batch=2, lr=5e-3)
+    twin = replace(cases[1], id="twin")
+    together = reference_embeddings([*cases[:3], twin], settings, stack, Artefacts(tmp_path / "together"))
+    alone = [reference_embeddings([c], settings, stack, Artefacts(tmp_path / "alone"))[0] for c in cases[:3]]
+    for a, b in zip(together[:3], alone, strict=True):
+        torch.testing.assert_close(a.value, b.value, atol=1e-4, rtol=0)
+    assert torch.equal(together[3].value, together[1].value)
+    assert not torch.allclose(together[0].value, together[1].value, atol=1e-2)
+    assert len(list((tmp_path / "together").rglob("*.safetensors"))) == 3
 
 
 def test_learned_saliency_finds_the_object(stack: Stack, cases: list[Case]):

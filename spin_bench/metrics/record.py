@@ -22,12 +22,13 @@ class Metric:
     unit: str
     digits: int
     encoder_of: Callable[[Stack], str]
+    uses: tuple[str, ...]  # parts of the stack that it reads
     protocol: str  # crop, mask, resize and colour rules in one sentence
     compute: Callable[[Batch], Tensor]
 
     def key(self, stack: Stack) -> str:
         """Identity of its scores: another protocol, version or encoder gives other scores."""
-        return key_of([self.name, self.version, self.protocol, self.encoder_of(stack), stack.fingerprint])
+        return key_of([self.name, self.version, self.protocol, self.encoder_of(stack), stack.weights(self.uses)])
 
     def printed(self, stack: Stack) -> "PrintedMetric":
         return PrintedMetric(

@@ -4,7 +4,7 @@ Textual inversion (Gal et al. 2023) with the recipe of the paper's settings, 200
 the non-salient part is explained by the null text through region attention, and is left out of the loss.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -58,11 +58,20 @@ def encode_slotted(stack: Stack, prompt: Slotted, vectors: Tensor) -> Tensor:
         return encoder(ids).last_hidden_state
 
 
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One reference to be explained; maps are (1, 1, h, w) in [0, 1]."""
+
+    latents: Tensor  # (1, C, h, w)
+    weight: Tensor  # of each cell in the loss
+    region: Tensor  # cells that the embedding speaks for; the null text speaks for the others
+    initial: Tensor  # (n, width), where the vectors start
+    seed: int
+
+
 def extract(
     stack: Stack,
-    latents: Tensor,
-    weight: Tensor,
-    initial: Tensor,
+    targets: Sequence[Target],
     null: Tensor,
     *,
     template: str,
@@ -70,29 +79,41 @@ def extract(
     lr: float,
     batch: int,
     weight_decay: float,
-    region: Tensor,
-    seed: int,
 ) -> Tensor:
-    """Learn token vectors (1, n, width) from `initial` (n, width) for the reference `latents` (1, C, h, w).
+    """Learn token vectors (targets, n, width), for all targets at once and for each as if it were alone.
 
-    The embedding speaks for the cells of `region`, the `null` text (1, window, width) for the others. The loss is
-    sum(weight * error^2) / sum(weight), whatever the object's size. Both maps are (1, 1, h, w) in [0, 1].
+    The loss of a target is sum(weight * error^2) / sum(weight), whatever the object's size. `batch` noisy copies of
+    each are seen in an iteration; timesteps and noise come from the target's own seed. `null` is (1, window, width).
     """
-    vectors = initial[None].clone().float().requires_grad_()
+    vectors = torch.stack([target.initial for target in targets]).float().requires_grad_()
     optimizer = torch.optim.AdamW([vectors], lr=lr, weight_decay=weight_decay)
-    prompt = slotted_prompt(stack, template, len(initial))
-    generator = torch.Generator().manual_seed(seed)
-    train_steps = stack.scheduler.config.num_train_timesteps
+    prompt = slotted_prompt(stack, template, vectors.shape[1])
+    generators = [torch.Generator().manual_seed(target.seed) for target in targets]
+    latents, weight, region = (
+        torch.cat([getattr(target, name) for target in targets]).repeat_interleave(batch, 0)
+        for name in ("latents", "weight", "region")
+    )
+    share = weight / (weight.sum((1, 2, 3), keepdim=True) * batch * latents.shape[1])
     with torch.enable_grad(), region_attention(stack.unet, region):
         for _ in range(iterations):
-            t = torch.randint(train_steps, (batch,), generator=generator).to(stack.device)
-            noise = torch.randn((batch, *latents.shape[1:]), generator=generator).to(latents)
-            noisy = stack.scheduler.add_noise(latents.expand(batch, -1, -1, -1), noise, t)
-            states = pair(encode_slotted(stack, prompt, vectors), null).expand(batch, -1, -1)
-            noise_pred = stack.unet(noisy, t, encoder_hidden_states=states.to(noisy.dtype)).sample
-            error = (noise_pred.float() - noise.float()).pow(2) * weight
-            loss = error.sum() / (weight.sum() * batch * latents.shape[1])
+            t, noise = _draw(generators, batch, latents, stack)
+            noisy = stack.scheduler.add_noise(latents, noise, t)
+            states = encode_slotted(stack, prompt, vectors).repeat_interleave(batch, 0)
+            context = pair(states, null.expand(len(states), -1, -1)).to(noisy.dtype)
+            noise_pred = stack.unet(noisy, t, encoder_hidden_states=context).sample
+            loss = ((noise_pred.float() - noise.float()).pow(2) * share).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     return vectors.detach()
+
+
+def _draw(generators: Sequence[torch.Generator], batch: int, latents: Tensor, stack: Stack) -> tuple[Tensor, Tensor]:
+    """Timesteps (targets * batch,) and noise like `latents`, each target's from its own generator."""
+    train_steps = stack.scheduler.config.num_train_timesteps
+    drawn = []
+    for generator in generators:
+        t = torch.randint(train_steps, (batch,), generator=generator)
+        drawn.append((t, torch.randn((batch, *latents.shape[1:]), generator=generator)))
+    t, noise = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    return t.to(stack.device), noise.to(latents)

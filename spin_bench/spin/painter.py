@@ -6,8 +6,7 @@ guidance scale, iterations and learning rate are the paper's settings. Every oth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from PIL import Image
@@ -22,32 +21,13 @@ from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.region_attention import pair, region_attention
 from spin_bench.diffusion.sampler import Step, ddim
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.identity import derive_seed
 from spin_bench.painter import Painter
-from spin_bench.spin.embedding import encode_slotted, extract, slotted_prompt
-from spin_bench.spin.saliency import reference_image, saliency_map
+from spin_bench.spin.embedding import encode_slotted, slotted_prompt
+from spin_bench.spin.references import EmbeddingSettings, reference_embeddings
 from spin_bench.spin.style import style_correction, style_gradient
-from spin_bench.spin.vocabulary import initial_vectors
 from spin_bench.stack import Stack
 
 VERSION = "1"  # raise when a change of this package changes pictures
-
-
-@dataclass(frozen=True)
-class EmbeddingSettings:
-    """What decides a reference's embedding, and therefore its key in the store of artefacts."""
-
-    iterations: int = 200
-    lr: float = 5e-4
-    batch: int = 1  # noisy copies of the reference an iteration
-    weight_decay: float = 1e-2
-    vectors: int = 1  # token vectors that are learned
-    init: str = "nearest_word"  # nearest_word | mean_token
-    template: str = "a photo of {}"
-    saliency: str = "learned"  # learned | reference_mask | none
-    soft_saliency: bool = False
-    region_extraction: bool = True  # the null text explains the non-salient part
-    masked_loss: bool = True  # the loss counts salient cells alone
 
 
 @dataclass(frozen=True)
@@ -56,7 +36,7 @@ class SpinSettings:
 
     steps: int = 50
     guidance_scale: float = 7.5
-    embedding: EmbeddingSettings = EmbeddingSettings()
+    embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
     region_injection: bool = True  # False: the whole picture reads the embedding
     blending: str = "next"  # next | current | none: noise level of the background that is blended in
     fresh_noise: bool = False  # False: one noise an image serves every blend and the start
@@ -71,43 +51,20 @@ def spin(settings: SpinSettings, stack: Stack, artefacts: Artefacts) -> Painter:
     """A painter that keeps every reference's embedding in `artefacts`."""
 
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
-        vectors = reference_embedding(case, settings.embedding, stack, artefacts)
+        (embedding,) = reference_embeddings([case], settings.embedding, stack, artefacts)
         with torch.no_grad():
-            images = decode(stack.vae, _generate(case, seeds, vectors, settings, stack))
-        return to_pictures(images)
+            images = decode(stack.vae, _generate(case, seeds, embedding.value.to(stack.device), settings, stack))
+        pictures = to_pictures(images)
+        for picture in pictures:
+            picture.info["shared_seconds"] = embedding.seconds / len(pictures)
+        return pictures
 
     return paint
 
 
-def reference_embedding(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> Tensor:
-    """The token vectors (1, n, width) of the case's reference: extracted once, then read from `artefacts`."""
-    # The reference, not the case: the same photo in two scenes has one embedding.
-    identity: dict[str, Any] = {
-        "reference": artefacts.digest(case.reference, case.reference_mask),
-        "stack": stack.fingerprint,
-    }
-    identity |= {"settings": settings, "version": VERSION}
-
-    def make() -> Tensor:
-        saliency = saliency_map(case, stack, backend=settings.saliency, soft=settings.soft_saliency)
-        image = reference_image(case, stack)
-        cover = torch.nn.functional.interpolate(saliency, image.shape[-2:], mode="nearest")
-        return extract(
-            stack,
-            encode(stack.vae, image),
-            saliency if settings.masked_loss else torch.ones_like(saliency),
-            initial_vectors(stack, image * cover, init=settings.init, vectors=settings.vectors),
-            encode_prompt(stack.tokenizer, stack.text_encoder, ""),
-            template=settings.template,
-            iterations=settings.iterations,
-            lr=settings.lr,
-            batch=settings.batch,
-            weight_decay=settings.weight_decay,
-            region=saliency if settings.region_extraction else torch.ones_like(saliency),
-            seed=derive_seed(0, artefacts.digest(case.reference, case.reference_mask), 0),
-        )
-
-    return artefacts.tensor("embedding", identity, make).to(stack.device)
+def prepare(settings: SpinSettings, stack: Stack, artefacts: Artefacts, cases: Sequence[Case]) -> None:
+    """Extract the references of several cases in one batch; the painter then finds them in `artefacts`."""
+    reference_embeddings(cases, settings.embedding, stack, artefacts)
 
 
 def _generate(case: Case, seeds: Sequence[int], vectors: Tensor, settings: SpinSettings, stack: Stack) -> Tensor:

@@ -48,7 +48,10 @@ def _plain(module: nn.Module, path: Path) -> nn.Module:
 def load_mini(config: StackConfig, device: torch.device, dtype: torch.dtype) -> Stack:
     """Raises `UserError` where a shipped file is missing or altered."""
     zoo = Path(config.root) if config.root else ZOO
-    fingerprint = checked_manifest(zoo)
+    fingerprint: dict[str, dict[str, str]] = {}
+    for name, digest in checked_manifest(zoo).items():
+        part, _, file = name.partition("/")
+        fingerprint.setdefault(part, {})[file] = digest
 
     def clip() -> OpenClipModel:
         tokenizer = CLIPTokenizer.from_pretrained(zoo / "tokenizer")
@@ -60,6 +63,9 @@ def load_mini(config: StackConfig, device: torch.device, dtype: torch.dtype) -> 
             std=(0.5, 0.5, 0.5),
             device=device,
         )
+
+    def inpaint_unet() -> UNet2DConditionModel:
+        return UNet2DConditionModel.from_pretrained(zoo / "inpaint_unet")
 
     def powerpaint() -> PowerPaint:
         return PowerPaint(
@@ -84,8 +90,8 @@ def load_mini(config: StackConfig, device: torch.device, dtype: torch.dtype) -> 
         perceptual=lambda: UncalibratedPerceptual(device),
         judge=lambda: ImageNetJudge(device),
         saliency=lambda: _plain(SaliencyNet(), zoo / "saliency" / "model.safetensors"),
-        inpaint_unet=lambda: UNet2DConditionModel.from_pretrained(zoo / "inpaint_unet"),
-        powerpaint=powerpaint,
-        pixel=pixel,
+        inpaint_unet=inpaint_unet if "inpaint_unet" in fingerprint else None,
+        powerpaint=powerpaint if "powerpaint" in fingerprint else None,
+        pixel=pixel if "pixel" in fingerprint else None,
     )
     return Stack(config.name, config.canvas, device, dtype, fingerprint, loaders)

@@ -27,8 +27,8 @@ class OpenClipModel:
         self._model = model.requires_grad_(False).eval().to(device, torch.float32)
         self._tokenise = tokenise
         self._device = device
-        self._mean = torch.tensor(mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(std, device=device).view(1, 3, 1, 1)
+        self.mean = torch.tensor(mean, device=device).view(1, 3, 1, 1)
+        self.std = torch.tensor(std, device=device).view(1, 3, 1, 1)
         self._words: tuple[tuple[str, ...], Tensor] | None = None
 
     @property
@@ -41,7 +41,7 @@ class OpenClipModel:
         images = images.to(self._device, torch.float32)
         if images.shape[-2:] != (self.side, self.side):
             images = F.interpolate(images, (self.side, self.side), mode="bicubic", antialias=True).clamp(-1, 1)
-        return self._model.encode_image(((images + 1) / 2 - self._mean) / self._std, normalize=True)
+        return self._model.encode_image(((images + 1) / 2 - self.mean) / self.std, normalize=True)
 
     def encode_text(self, texts: list[str]) -> Tensor:
         chunks = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]

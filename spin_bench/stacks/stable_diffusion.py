@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel, UNet2DModel
+from huggingface_hub import hf_hub_download
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spin_bench.errors import UserError
-from spin_bench.stack import Loaders, Stack
+from spin_bench.stack import Loaders, PixelDiffusion, PowerPaint, Stack
 from spin_bench.stacks.config import StackConfig
 from spin_bench.stacks.open_clip_model import OpenClipModel
 from spin_bench.stacks.perceptual import ImageNetJudge
+from spin_bench.stacks.powerpaint_checkpoint import load_powerpaint
 
 
 class Lpips:
@@ -44,41 +46,82 @@ def _open_clip(config: StackConfig, device: torch.device) -> OpenClipModel:
     )
 
 
-def _fingerprint(config: StackConfig) -> dict[str, str]:
-    """The repository's pinned revision, or the hash of every weights file of a local folder."""
-    clip = {"clip": f"{config.clip}/{config.clip_pretrained}"}
-    if not config.root:
-        return {config.diffusion: config.revision, **clip}
-    files = sorted(Path(config.root).rglob("*.safetensors"))
-    return {
-        path.relative_to(config.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
-    } | clip
+def _weights_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of every weights file below a local folder."""
+    files = sorted(folder.rglob("*.safetensors"))
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _fingerprint(config: StackConfig) -> dict[str, dict[str, str]]:
+    """The pinned revision of every part's repository, or the hash of every weights file of a local folder."""
+    base = {config.diffusion: config.revision} if not config.root else _weights_of(Path(config.root))
+    parts = dict.fromkeys(("vae", "unet", "text_encoder", "tokenizer", "scheduler"), base)
+    inpaint = {config.inpaint: config.inpaint_revision}
+    optional = {
+        "inpaint_unet": inpaint if config.inpaint else None,
+        "powerpaint": inpaint | {config.powerpaint: config.powerpaint_revision} if config.powerpaint else None,
+        "pixel": _weights_of(Path(config.pixel)) if config.pixel else None,
+    }
+    parts |= {part: found for part, found in optional.items() if found is not None}
+    return parts | {"clip": {config.clip: config.clip_pretrained}, "perceptual": {"lpips": config.lpips_net}}
+
+
+def _part(kind: Any, source: str, folder: str, *, revision: str | None, **options: Any) -> Any:
+    """One model of a diffusers layout on the hub or on disk."""
+    try:
+        return kind.from_pretrained(source, subfolder=folder, revision=revision or None, **options)
+    except OSError as error:
+        raise UserError(f"{source}/{folder}: cannot be loaded ({str(error).splitlines()[0]})") from error
+
+
+def _hub_file(repository: str, name: str, revision: str) -> Path:
+    try:
+        return Path(hf_hub_download(repository, name, revision=revision or None))
+    except OSError as error:
+        raise UserError(f"{repository}/{name}: cannot be fetched ({str(error).splitlines()[0]})") from error
 
 
 def load_stable_diffusion(config: StackConfig, device: torch.device, dtype: torch.dtype) -> Stack:
-    """Raises `UserError` where the repository or folder cannot be read; only safetensors are."""
+    """Raises `UserError` where a repository or folder cannot be read; only safetensors are."""
     if config.root and not (Path(config.root) / "unet").is_dir():
         raise UserError(f"stack.root={config.root}: no diffusers layout there (no folder unet)")
+    weights = {"use_safetensors": True, "torch_dtype": dtype}
+    source, revision = (config.root, None) if config.root else (config.diffusion, config.revision)
 
-    def part(kind: Any, folder: str, *, weights: bool = True) -> Any:
-        options = {"use_safetensors": True, "torch_dtype": dtype} if weights else {}
-        source, revision = (config.root, None) if config.root else (config.diffusion, config.revision)
-        try:
-            return kind.from_pretrained(source, subfolder=folder, revision=revision, **options)
-        except OSError as error:
-            where = f"{source}/{folder}"
-            raise UserError(f"{where}: cannot be loaded ({str(error).splitlines()[0]})") from error
+    def tokenizer() -> CLIPTokenizer:
+        return _part(CLIPTokenizer, source, "tokenizer", revision=revision)
+
+    def text_encoder() -> CLIPTextModel:
+        return _part(CLIPTextModel, source, "text_encoder", revision=revision, **weights)
+
+    def scheduler() -> DDIMScheduler:
+        published = _part(DDIMScheduler, source, "scheduler", revision=revision)
+        return DDIMScheduler.from_config(published.config, clip_sample=False, set_alpha_to_one=False)
+
+    def inpaint_unet() -> UNet2DConditionModel:
+        return _part(UNet2DConditionModel, config.inpaint, "unet", revision=config.inpaint_revision, **weights)
+
+    def powerpaint() -> PowerPaint:
+        files = ("unet/unet.safetensors", "text_encoder/text_encoder.safetensors")
+        unet_file, text_file = (_hub_file(config.powerpaint, name, config.powerpaint_revision) for name in files)
+        base = {"unet": inpaint_unet(), "text_encoder": text_encoder(), "tokenizer": tokenizer()}
+        return load_powerpaint(unet_file, text_file, **base)
+
+    def pixel() -> PixelDiffusion:
+        unet = _part(UNet2DModel, config.pixel, "unet", revision=None, **weights)
+        return PixelDiffusion(unet, _part(DDPMScheduler, config.pixel, "scheduler", revision=None))
 
     loaders = Loaders(
-        vae=lambda: part(AutoencoderKL, "vae"),
-        unet=lambda: part(UNet2DConditionModel, "unet"),
-        text_encoder=lambda: part(CLIPTextModel, "text_encoder"),
-        tokenizer=lambda: part(CLIPTokenizer, "tokenizer", weights=False),
-        scheduler=lambda: DDIMScheduler.from_config(
-            part(DDIMScheduler, "scheduler", weights=False).config, clip_sample=False, set_alpha_to_one=False
-        ),
+        vae=lambda: _part(AutoencoderKL, source, "vae", revision=revision, **weights),
+        unet=lambda: _part(UNet2DConditionModel, source, "unet", revision=revision, **weights),
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        scheduler=scheduler,
         clip=lambda: _open_clip(config, device),
         perceptual=lambda: Lpips(config.lpips_net, device),
         judge=lambda: ImageNetJudge(device),
+        inpaint_unet=inpaint_unet if config.inpaint else None,
+        powerpaint=powerpaint if config.powerpaint else None,
+        pixel=pixel if config.pixel else None,
     )
     return Stack(config.name, config.canvas, device, dtype, _fingerprint(config), loaders)
