@@ -3,6 +3,8 @@
 Quirks of the published script, kept as defaults: the latents start as pure noise although the first quarter of the
 steps is skipped, and the background is blended in at the noise level of the step's start, one notch too noisy, with
 fresh noise every time. Nothing is pasted back into the decoded picture.
+
+The last three settings are options of the authors' first, LDM version, where they are off by default, too.
 """
 
 from collections.abc import Sequence
@@ -10,15 +12,19 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
-from spin_bench.diffusion.blending import blend_background
+from spin_bench.diffusion.blending import blend, blend_background
 from spin_bench.diffusion.guidance import classifier_free
-from spin_bench.diffusion.latents import decode, encode, latent_mask, to_pictures, to_tensor
+from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
+from spin_bench.diffusion.mask_schedule import mask_at, shrinking_masks
 from spin_bench.diffusion.noise import NoiseSource
+from spin_bench.diffusion.reconstruction import RECONSTRUCTIONS
 from spin_bench.diffusion.sampler import add_noise, ddim, timesteps
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.errors import unknown
 from spin_bench.painter import Painter
 from spin_bench.stack import Stack
 
@@ -34,18 +40,30 @@ class BlendedLatentDiffusionSettings:
     blending_start_percentage: float = 0.25  # share of the steps that is skipped
     start: str = "noise"  # noise (published) | background: the background noised to the first timestep that is run
     blending: str = "current"  # current (published) | next: the noise level that the latents are at
+    mask_dilation_iterations: int = 0  # progressive mask shrinking: so many dilated masks come first
+    pixel_blending_share: float = 0.0  # last share of the steps, in which pixels are blended instead of latents
+    reconstruction: str = "none"  # none | paste | poisson | decoder | latents: how the background comes back
 
 
 def blended_latent_diffusion(settings: BlendedLatentDiffusionSettings, stack: Stack, artefacts: Artefacts) -> Painter:
     """A painter that sees the background, the mask and the prompt, never the reference."""
+    if settings.reconstruction not in RECONSTRUCTIONS:
+        raise unknown("reconstruction", settings.reconstruction, list(RECONSTRUCTIONS))
 
     @torch.no_grad()
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
-        background = encode(stack.vae, to_tensor(case.background, stack.canvas))
-        mask = latent_mask(case.mask, stack.vae).to(stack.device, stack.dtype)
+        picture = to_tensor(case.background, stack.canvas).to(stack.device, stack.dtype)
+        cover = mask_to_tensor(case.mask).to(stack.device, stack.dtype)
+        background = encode(stack.vae, picture)
+        masks = shrinking_masks(
+            latent_mask(case.mask, stack.vae).to(stack.device, stack.dtype), settings.mask_dilation_iterations
+        )
         prompt = encode_prompt(stack.tokenizer, stack.text_encoder, case.prompt)
         null = encode_prompt(stack.tokenizer, stack.text_encoder, "")
         predict = classifier_free(stack.unet, null, prompt, settings.guidance_scale)
+
+        def with_known_pixels(x0_pred: Tensor) -> Tensor:
+            return encode(stack.vae, blend(decode(stack.vae, x0_pred), picture, cover))
 
         source = NoiseSource(seeds, stack.device, stack.dtype)
         shape = background.shape[1:]
@@ -54,11 +72,17 @@ def blended_latent_diffusion(settings: BlendedLatentDiffusionSettings, stack: St
         if settings.start == "background":
             first = timesteps(stack.scheduler, settings.steps)[skip]
             latents = add_noise(stack.scheduler, background, latents, first)
+        run = settings.steps - skip
         for step in ddim(predict, stack.scheduler, latents, steps=settings.steps, skip=skip):
             t = {"current": step.t, "next": step.t_next}[settings.blending]
             noise = source.normal(*shape)
-            step.latents = blend_background(step.latents, background, mask, noise, scheduler=stack.scheduler, t=t)
+            if step.index >= run * (1 - settings.pixel_blending_share):
+                step.latents = add_noise(stack.scheduler, with_known_pixels(step.x0_pred), noise, t)
+            else:
+                mask = mask_at(masks, step.index, run)
+                step.latents = blend_background(step.latents, background, mask, noise, scheduler=stack.scheduler, t=t)
             latents = step.latents
-        return to_pictures(decode(stack.vae, latents))
+        restore = RECONSTRUCTIONS[settings.reconstruction]
+        return to_pictures(restore(decode(stack.vae, latents), picture, cover, stack.vae))
 
     return paint
