@@ -81,7 +81,8 @@ def export_zoo(models: Path, tokenizer: CLIPTokenizer, zoo: Path = ZOO) -> None:
             _halve(models / name, zoo / name)
     tokenizer.save_pretrained(zoo / "tokenizer")
     build_scheduler().save_pretrained(zoo / "scheduler")
-    build_pixel_scheduler().save_pretrained(zoo / "pixel" / "scheduler")
+    if (zoo / "pixel").exists():
+        build_pixel_scheduler().save_pretrained(zoo / "pixel" / "scheduler")
     (zoo / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")
     (zoo / "clip" / "open_clip_config.json").write_text(json.dumps({"model_cfg": MODEL_CONFIG}, indent=2) + "\n")
     write_manifest(zoo)
