@@ -16,7 +16,7 @@ export MALLOC_MMAP_MAX_ = 0
 export MALLOC_TRIM_THRESHOLD_ = 17179869184
 export MALLOC_TOP_PAD_ = 268435456
 
-.PHONY: help setup reproduce-table reference test check mini mini-report validate clean
+.PHONY: help setup reproduce-table reference bench test check mini mini-report validate clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -31,11 +31,15 @@ $(STAMP): pyproject.toml constraints.txt
 reproduce-table: $(STAMP) ## the main table: STACK=mini (default) or sd14, DATA=<TF-ICON folder>, LIMIT=<cases>
 	$(BIN)/spin-bench experiment=table1 stack=$(STACK) $(DATASET) limit=$(LIMIT)
 
-reference: $(STAMP) ## the committed reference run of the embedded stack
+reference: $(STAMP) ## the committed reference runs of the embedded stack: the real domain, then the others
 	$(BIN)/spin-bench experiment=table1 limit=$(REFERENCE_LIMIT) results_dir=results/reference store_dir=results/store
+	$(BIN)/spin-bench experiment=domains results_dir=results/reference store_dir=results/store
 
-test: $(STAMP) ## the test suite
-	$(BIN)/python -m pytest
+bench: $(STAMP) ## time every method, and how much of it is not the networks'
+	$(BIN)/python bench/overhead.py
+
+test: $(STAMP) ## the test suite, two workers of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(STAMP) ## lint, format, types
 	$(BIN)/ruff check .

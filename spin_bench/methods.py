@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
+from baselines import blended_diffusion as blended
 from baselines import blended_latent_diffusion as bld
 from baselines import copy_paste as paste
 from baselines import oracle as truth
+from baselines import powerpaint as ppt
+from baselines import sd_inpaint as inpaint
+from baselines import uni_paint as uni
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
 from spin_bench.painter import Painter
@@ -36,9 +40,28 @@ _LATENT = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
 
 BUILT_IN: dict[str, Method] = {
     "spin": Method("Spin", spin.SpinSettings, spin.spin, spin.VERSION, uses=PARTS, prepare=spin.prepare),
+    "blended_diffusion": Method(
+        "Blended",
+        blended.BlendedDiffusionSettings,
+        blended.blended_diffusion,
+        blended.VERSION,
+        uses=("pixel", "clip", "tokenizer", "perceptual"),
+        ranked_by=blended.DISTANCE,
+    ),
     "blended_latent_diffusion": Method(
         "BLD", bld.BlendedLatentDiffusionSettings, bld.blended_latent_diffusion, bld.VERSION, uses=_LATENT
     ),
+    "sd_inpaint": Method(
+        "SD-inpaint",
+        inpaint.SdInpaintSettings,
+        inpaint.sd_inpaint,
+        inpaint.VERSION,
+        uses=(*_LATENT, "inpaint_unet"),
+    ),
+    "powerpaint": Method(
+        "PPt", ppt.PowerPaintSettings, ppt.powerpaint, ppt.VERSION, uses=("vae", "powerpaint", "tokenizer", "scheduler")
+    ),
+    "uni_paint": Method("Uni", uni.UniPaintSettings, uni.uni_paint, uni.VERSION, uses=(*_LATENT, "clip")),
     "copy_paste": Method(
         "copy-paste", paste.CopyPasteSettings, paste.copy_paste, paste.VERSION, uses=(), bounding=True, seeded=False
     ),

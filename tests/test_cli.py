@@ -14,13 +14,15 @@ import pytest
 from PIL import Image
 
 from spin_bench.cli import main
+from spin_bench.methods import BUILT_IN
 from spin_bench.mini.export import ZOO
 
 TABLES = ("table.md", "table.csv", "paired.csv", "table.tex", "scores.parquet", "grid.png")
 
 
 def _arguments(root: Path, results: Path, *more: str) -> list[str]:
-    quick = ["experiment=table1", "steps=2", "settings.spin.embedding.iterations=2", "samples=2", "limit=2"]
+    quick = ["experiment=table1", "steps=2", "samples=2", "samples_for.blended_diffusion=3", "limit=2"]
+    quick += ["settings.spin.embedding.iterations=2", "settings.uni_paint.iterations=1"]
     return [*quick, f"dataset.root={root}", f"results_dir={results}", *more]
 
 
@@ -33,12 +35,12 @@ def test_a_run_writes_its_table_and_a_second_one_paints_nothing(
 ):
     run = _arguments(benchmark_root, tmp_path)
     assert main(run) == 0
-    assert _painted(capsys.readouterr().out) == 2 * (2 + 2 + 1 + 1)
+    assert _painted(capsys.readouterr().out) == 2 * (5 * 2 + 3 + 1 + 1)
     folder = tmp_path / "mini" / "mini" / "table1"
     before = {name: (folder / name).read_bytes() for name in TABLES}
     table = pd.read_csv(folder / "table.csv")
     assert list(table.columns) == ["method", "metric", "mean", "lo", "hi", "n", "missing"]
-    assert set(table.method) == {"spin", "blended_latent_diffusion", "copy_paste", "oracle"}
+    assert set(table.method) == {*BUILT_IN, "blended_diffusion@top1"}
     assert (table.n == 2).all()
     assert (table.missing == 0).all()
     assert table.set_index(["method", "metric"]).loc[("oracle", "clip_i_truth"), "mean"] == pytest.approx(1, abs=1e-5)
@@ -46,7 +48,7 @@ def test_a_run_writes_its_table_and_a_second_one_paints_nothing(
         "method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n"]  # fmt: skip
     scores = pd.read_parquet(folder / "scores.parquet")
     assert list(scores.columns) == ["method", "case", "domain", "k", "seed", "metric", "value"]
-    assert len(list((folder / "images").rglob("*.png"))) == len(list((folder / "images").rglob("*.json"))) == 12
+    assert len(list((folder / "images").rglob("*.png"))) == len(list((folder / "images").rglob("*.json"))) == 30
     assert "not a number of any paper" in (folder / "table.md").read_text()
     assert "Spin: steps=2 (default 50)" in (folder / "table.md").read_text()
 
@@ -55,7 +57,7 @@ def test_a_run_writes_its_table_and_a_second_one_paints_nothing(
     assert before == {name: (folder / name).read_bytes() for name in TABLES}
 
     assert main([*run, "guidance_scale=3"]) == 0
-    assert _painted(capsys.readouterr().out) == 8
+    assert _painted(capsys.readouterr().out) == 2 * 5 * 2  # all that have a guidance scale
     assert main(run) == 0
     assert _painted(capsys.readouterr().out) == 0
     assert before == {name: (folder / name).read_bytes() for name in TABLES}
@@ -205,10 +207,11 @@ SHARED = Path(__file__).parents[1].parent / "shared" / "data" / "tficon"
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the genuine entries are not here")
 def test_genuine_entries_run_on_the_embedded_stack(tmp_path: Path, capsys: pytest.CaptureFixture):
     run = _arguments(SHARED, tmp_path, "dataset=tficon", "dataset.domains=all", "limit=null", "samples=1")
+    run.append("samples_for.blended_diffusion=1")
     assert main(run) == 0
     table = pd.read_csv(tmp_path / "mini" / "tficon" / "table1" / "table.csv")
     assert (table.n == 10).all()
     assert "clip_i_truth" not in set(table.metric)
-    assert set(table.method) == {"spin", "blended_latent_diffusion", "copy_paste"}  # oracle has no truth to show
+    assert set(table.method) == set(BUILT_IN) - {"oracle"}  # which has no truth to show
     scores = pd.read_parquet(tmp_path / "mini" / "tficon" / "table1" / "scores.parquet")
     assert set(scores.domain) == {"real", "cartoon", "painting", "sketch"}
