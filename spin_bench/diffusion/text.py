@@ -14,7 +14,7 @@ def tokenise(tokenizer: CLIPTokenizer, prompt: str) -> Tensor:
     ids = tokenizer(prompt, padding="max_length", truncation=True, return_tensors="pt").input_ids
     lost = tokenizer.tokenize(prompt)[ids.shape[1] - 2 :]  # start and end are not among them
     if lost:
-        words = tokenizer.convert_tokens_to_string(lost).strip()
+        words = tokenizer.decode(tokenizer.convert_tokens_to_ids(lost))
         log.warning("prompt cut to %d tokens, lost: %s", ids.shape[1], words)
     return ids
 
