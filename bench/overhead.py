@@ -56,18 +56,22 @@ def _detached(value: Any) -> Any:
 
 def _networks(stack: Stack) -> dict[str, nn.Module]:
     """Whatever a method may call; loading them here keeps loading out of the clock."""
-    return {
+    found: dict[str, nn.Module | None] = {
         "unet": stack.unet,
-        "inpaint_unet": stack.inpaint_unet,
-        "powerpaint.unet": stack.powerpaint.unet,
-        "pixel.unet": stack.pixel.unet,
         "vae.encoder": stack.vae.encoder,
         "vae.decoder": stack.vae.decoder,
         "text_encoder": stack.text_encoder,
-        "powerpaint.text_encoder": stack.powerpaint.text_encoder,
         "clip.visual": stack.clip._model.visual,  # type: ignore[attr-defined]
-        **({"saliency": stack.saliency} if stack.saliency is not None else {}),
+        "saliency": stack.saliency,
     }
+    lacking = stack.missing()
+    if "inpaint_unet" not in lacking:
+        found["inpaint_unet"] = stack.inpaint_unet
+    if "powerpaint" not in lacking:
+        found |= {"powerpaint.unet": stack.powerpaint.unet, "powerpaint.text_encoder": stack.powerpaint.text_encoder}
+    if "pixel" not in lacking:
+        found["pixel.unet"] = stack.pixel.unet
+    return {name: module for name, module in found.items() if module is not None}
 
 
 @contextmanager
@@ -156,10 +160,11 @@ def main() -> None:
     config.methods = [name for name in config.methods if name in known]
     settings = run_settings(config, known, METRICS)
     stack = load_stack(settings.stack)
+    here = [name for name in settings.methods if not stack.missing(known[name].uses or ())]
     case = load_case(next(iter(entries(settings.dataset, watcher(console), limit=1))), stack.canvas)
     table = Table("method", "s", "bare s", "passes", "outside")
     figures = {}
-    for name in settings.methods:
+    for name in here:
         figures[name] = measure(name, settings, stack, case, samples=options.samples, rounds=options.rounds)
         found = figures[name]
         row = (f"{found['seconds']:.2f}", f"{found['bare_seconds']:.2f}", str(found["passes"]))
