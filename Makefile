@@ -3,7 +3,7 @@ PYTHON ?= python3
 STACK  ?= mini
 DATA   ?=
 # The embedded table takes a few minutes on two cores at this size; the paper's takes every case.
-LIMIT  ?= $(if $(filter mini,$(STACK)),16,null)
+LIMIT  ?= $(if $(filter mini,$(STACK)),8,null)
 
 REFERENCE_LIMIT ?= 64
 

@@ -111,6 +111,9 @@ def _replay(passes: list[Pass]) -> float:
         if call.tuned:
             call.module.requires_grad_(True)
             wanted += list(call.module.parameters())
+        elif call.backward and not wanted:
+            # A hook spliced in what was learned (Spin's token vectors): as far back as the first weights, that is.
+            wanted = [next(call.module.parameters()).requires_grad_()]
         started = time.perf_counter()
         with torch.set_grad_enabled(call.backward):
             result = call.module(*call.args, **call.kwargs)
