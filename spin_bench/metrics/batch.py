@@ -11,10 +11,12 @@ from torch import Tensor
 
 from spin_bench.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
+from spin_bench.errors import UserError
 from spin_bench.stack import Stack
 
 CROP_SIDE = 128  # px; crops of any size meet here before an encoder sees them
 CONTEXT = 1.5  # the context crop's side over the mask's box
+EIGHT_BIT = ("RGB", "RGBA", "L", "LA", "P", "1")  # picture modes whose white is known
 
 
 def square_crop(image: Tensor, box: tuple[int, int, int, int]) -> Tensor:
@@ -37,6 +39,22 @@ def reference_object(case: Case) -> Tensor:
     return square_crop(image * mask_to_tensor(case.reference_mask), box)
 
 
+def reference_photo(case: Case) -> Tensor:
+    """The whole reference, padded to a square, with whatever surrounds its object; (1, 3, s, s)."""
+    return square_crop(to_tensor(case.reference), (0, 0, *case.reference.size))
+
+
+def check_sizes(case: Case, painted: Image.Image) -> None:
+    """Raises `UserError` where picture, mask and background of a case do not lie on each other."""
+    wide, high = case.background.size
+    for what, found in (("picture", painted), ("mask", case.mask)):
+        if found.size != (wide, high):
+            size = f"{found.width}x{found.height} px"
+            raise UserError(f"case {case.id}: its {what} is {size}, its background {wide}x{high} px: give it that size")
+    if painted.mode not in EIGHT_BIT:
+        raise UserError(f"case {case.id}: a picture of mode {painted.mode} has no fixed white: save it as 8-bit RGB")
+
+
 def context_box(box: tuple[int, int, int, int], side: int) -> tuple[int, int, int, int]:
     """`box` enlarged CONTEXT times around its centre, inside a canvas of `side` px."""
     left, top, right, bottom = box
@@ -52,6 +70,10 @@ class Batch:
     painted: Sequence[Image.Image]
     stack: Stack
 
+    def __post_init__(self) -> None:
+        for case, painted in zip(self.cases, self.painted, strict=True):
+            check_sizes(case, painted)
+
     @cached_property
     def images(self) -> Tensor:
         return torch.cat([to_tensor(picture) for picture in self.painted])
@@ -65,6 +87,11 @@ class Batch:
         return torch.cat([mask_to_tensor(case.mask) for case in self.cases])
 
     @cached_property
+    def references(self) -> Tensor:
+        """`reference_object` of every case, (n, 3, CROP_SIDE, CROP_SIDE)."""
+        return self.once(reference_object, lambda pictures: pictures)
+
+    @cached_property
     def crops(self) -> Tensor:
         """The mask's tight box of every painted picture, (n, 3, CROP_SIDE, CROP_SIDE)."""
         return self._cut([to_tensor(picture) for picture in self.painted])
@@ -75,7 +102,11 @@ class Batch:
 
     @cached_property
     def clip_references(self) -> Tensor:
-        return self._once(reference_object, self.stack.clip.encode_image)
+        return self.once(reference_object, self.stack.clip.encode_image)
+
+    @cached_property
+    def clip_photos(self) -> Tensor:
+        return self.once(reference_photo, self.stack.clip.encode_image)
 
     @cached_property
     def clip_images(self) -> Tensor:
@@ -97,7 +128,7 @@ class Batch:
             )
             return square_crop(truth, case.box)
 
-        return self._once(crop, self.stack.clip.encode_image)
+        return self.once(crop, self.stack.clip.encode_image)
 
     @cached_property
     def clip_contexts(self) -> tuple[Tensor, Tensor]:
@@ -105,7 +136,7 @@ class Batch:
         boxes = [context_box(case.box, case.mask.width) for case in self.cases]
         cut = [square_crop(to_tensor(p), box) for p, box in zip(self.painted, boxes, strict=True)]
         encode = self.stack.clip.encode_image
-        untouched = self._once(
+        untouched = self.once(
             lambda case: square_crop(to_tensor(case.background), context_box(case.box, case.mask.width)),
             encode,
         )
@@ -117,13 +148,13 @@ class Batch:
 
     @cached_property
     def judge_references(self) -> Tensor:
-        return self._once(reference_object, self.stack.judge)
+        return self.once(reference_object, self.stack.judge)
 
     def _cut(self, pictures: list[Tensor]) -> Tensor:
         boxes = [case.box for case in self.cases]
         return torch.cat([square_crop(picture, box) for picture, box in zip(pictures, boxes, strict=True)])
 
-    def _once(self, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
+    def once(self, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
         """Encode one picture a case and repeat its features for each of the case's images."""
         distinct = list({case.id: case for case in self.cases}.values())
         features = encode(torch.cat([picture_of(case) for case in distinct]))

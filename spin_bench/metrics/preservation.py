@@ -1,8 +1,69 @@
 """How much of the scene outside the mask is still there."""
 
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.record import Metric
+
+PSNR_CAP = 100.0  # dB; equal pixels have an infinite PSNR, and a mean over cases needs a number
+WINDOW = 11  # px; SSIM's Gaussian window of sigma 1.5 (Wang et al. 2004) is cut off there
+
+LEVELS = "8-bit RGB as floats in [0, 1]"
+FULL_MASK = "where the mask leaves no pixel"
+
+
+def levels(images: Tensor) -> Tensor:
+    """Float pictures in [-1, 1] back to their exact 8-bit levels over 255, float64 in [0, 1]."""
+    return ((images.double() + 1) * 127.5).round() / 255
+
+
+def over_backgrounds(batch: Batch, measure: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
+    """`measure(painted, background, keep)` of every picture, (n,) float64.
+
+    It gets float64 levels (3, H, W) in [0, 1], and `keep` (1, H, W), 1 outside the mask. One picture at a time, so that
+    memory does not grow with the batch.
+    """
+    rows = zip(batch.images, batch.backgrounds, batch.masks, strict=True)
+    return torch.stack([measure(levels(a), levels(b), 1 - mask.double()) for a, b, mask in rows])
+
+
+def mean_squared_error(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
+    """Mean of (a - b)^2 over the kept pixels and the channels of (C, H, W) pictures; NaN where none is kept."""
+    return (keep * (a - b).square()).sum() / (keep.sum() * len(a))
+
+
+def decibels(error: Tensor, cap: float = PSNR_CAP) -> Tensor:
+    """PSNR of a mean squared error on [0, 1], at most `cap`; NaN stays NaN."""
+    return (-10 * error.log10()).clamp(max=cap)
+
+
+def ssim_outside(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
+    """Mean SSIM over the windows that lie wholly inside the picture and wholly on kept pixels; NaN where none does."""
+    _, similarity = structural_similarity_index_measure(a[None], b[None], data_range=1.0, return_full_image=True)
+    reach = WINDOW // 2
+    inner = similarity[0, :, reach:-reach, reach:-reach].mean(0)
+    whole = -F.max_pool2d(-keep, WINDOW, stride=1)[0]
+    return (inner * whole).sum() / whole.sum()
+
+
+def mse_bg(batch: Batch) -> Tensor:
+    """Mean squared error of painted picture and background, over unmasked pixels and channels."""
+    return over_backgrounds(batch, mean_squared_error)
+
+
+def psnr_bg(batch: Batch) -> Tensor:
+    """Peak signal-to-noise ratio in dB of the same error; equal pixels count as PSNR_CAP."""
+    return decibels(mse_bg(batch))
+
+
+def ssim_bg(batch: Batch) -> Tensor:
+    """Structural similarity (Wang et al. 2004) of the windows that the mask does not touch."""
+    return over_backgrounds(batch, ssim_outside)
 
 
 def lpips_bg(batch: Batch) -> Tensor:
@@ -10,3 +71,62 @@ def lpips_bg(batch: Batch) -> Tensor:
     keep = 1 - batch.masks
     distance = batch.stack.perceptual(batch.images * keep, batch.backgrounds * keep).cpu()
     return distance.masked_fill(keep.flatten(1).amax(1) == 0, float("nan"))
+
+
+_BACKGROUND = "painted picture with its background"
+
+METRICS = (
+    Metric(
+        name="lpips_bg",
+        title="LPIPS-BG",
+        higher_is_better=False,
+        range=(0, 4),
+        encoder="perceptual",
+        uses=("perceptual",),
+        compares=_BACKGROUND,
+        resize="none",
+        mask="masked pixels mid-grey in both",
+        missing=FULL_MASK,
+        compute=lpips_bg,
+    ),
+    Metric(
+        name="psnr_bg",
+        title="PSNR-BG",
+        higher_is_better=True,
+        range=(0, PSNR_CAP),
+        unit="dB",
+        digits=2,
+        compares=_BACKGROUND,
+        resize="none",
+        mask="squared error averaged over unmasked pixels and channels; equal pixels count as 100 dB",
+        colour=LEVELS,
+        missing=FULL_MASK,
+        compute=psnr_bg,
+    ),
+    Metric(
+        name="mse_bg",
+        title="MSE-BG",
+        higher_is_better=False,
+        range=(0, 1),
+        digits=5,
+        compares=_BACKGROUND,
+        resize="none",
+        mask="squared error averaged over unmasked pixels and channels",
+        colour=LEVELS,
+        missing=FULL_MASK,
+        compute=mse_bg,
+    ),
+    Metric(
+        name="ssim_bg",
+        title="SSIM-BG",
+        higher_is_better=True,
+        range=(-1, 1),
+        compares=_BACKGROUND,
+        resize="none",
+        mask="mean over 11 px windows (Gaussian, sigma 1.5) wholly inside the picture and outside the mask",
+        colour=LEVELS,
+        missing="where no such window fits",
+        source="Wang et al. 2004, by torchmetrics",
+        compute=ssim_bg,
+    ),
+)

@@ -1,7 +1,7 @@
-"""What a metric is: a function with its protocol written down, frozen and hashed."""
+"""What a metric is: a function with its whole protocol written down, frozen and hashed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 from torch import Tensor
 
@@ -9,31 +9,9 @@ from spin_bench.identity import key_of
 from spin_bench.metrics.batch import Batch
 from spin_bench.stack import Stack
 
-
-@dataclass(frozen=True)
-class Metric:
-    """`compute` maps a batch to (n,) values, NaN where one is missing."""
-
-    name: str
-    title: str  # in tables
-    version: str
-    higher_is_better: bool
-    range: tuple[float, float]
-    unit: str
-    digits: int
-    encoder_of: Callable[[Stack], str]
-    uses: tuple[str, ...]  # parts of the stack that it reads
-    protocol: str  # crop, mask, resize and colour rules in one sentence
-    compute: Callable[[Batch], Tensor]
-
-    def key(self, stack: Stack) -> str:
-        """Identity of its scores: another protocol, version or encoder gives other scores."""
-        return key_of([self.name, self.version, self.protocol, self.encoder_of(stack), stack.weights(self.uses)])
-
-    def printed(self, stack: Stack) -> "PrintedMetric":
-        return PrintedMetric(
-            self.name, self.title, self.higher_is_better, self.unit, self.digits, self.encoder_of(stack)
-        )
+COSINE = (-1.0, 1.0)  # the range of a cosine
+PERCENT = (0.0, 100.0)
+MEAN_OF_IMAGES = "mean over a case's images, then over cases"
 
 
 @dataclass(frozen=True)
@@ -46,3 +24,62 @@ class PrintedMetric:
     unit: str
     digits: int
     encoder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Every choice that moves a metric's number, in words; a preset's name ends in @ and its protocol."""
+
+    name: str
+    title: str  # in tables
+    version: str = "1"
+    higher_is_better: bool
+    range: tuple[float, float]
+    unit: str = ""
+    digits: int = 3  # printed after the decimal point
+    encoder: str = ""  # the part of the stack that sees the pictures; "" where they are compared pixel by pixel
+    uses: tuple[str, ...] = ()  # parts of the stack that the value depends on
+    compares: str  # what with what
+    crop: str = "none"
+    resize: str = "none but the encoder's own"
+    mask: str = "none"
+    colour: str = "8-bit RGB as floats in [-1, 1]"
+    aggregation: str = MEAN_OF_IMAGES
+    missing: str = "never"
+    source: str = "spin_bench"
+    fault: str = ""  # of a protocol that is reproduced as published
+
+    def encoder_name(self, stack: Stack) -> str:
+        """Of the stack's own network: a preset keeps its protocol, not its original encoder."""
+        return getattr(stack, self.encoder).name if self.encoder else ""
+
+    def protocol(self) -> dict[str, object]:
+        """Every field of the record but the function."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "compute"}
+
+    def key(self, stack: Stack) -> str:
+        """Identity of its scores: another protocol, version, encoder or weights gives other scores."""
+        return key_of([self.protocol(), self.encoder_name(stack), stack.weights(self.uses)])
+
+    def printed(self, stack: Stack) -> PrintedMetric:
+        return PrintedMetric(
+            self.name, self.title, self.higher_is_better, self.unit, self.digits, self.encoder_name(stack)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Record):
+    """A value of one picture: `compute` maps a batch to (n,) values, NaN where one is missing."""
+
+    compute: Callable[[Batch], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseMetric(Record):
+    """A value of all pictures of a case: `compute` takes a batch of one case and returns its value, NaN if missing."""
+
+    compute: Callable[[Batch], float]
+
+    def group_key(self, stack: Stack, ks: Sequence[int]) -> str:
+        """Identity of the score of just these images: with one more image it is another number."""
+        return key_of([self.key(stack), sorted(ks)])

@@ -1,107 +1,75 @@
-"""The metrics by name."""
+"""The metrics by name, and all their records as one table."""
 
+from collections.abc import Mapping
+from itertools import chain
+
+from rich.table import Table
+
+from spin_bench.metrics import diversity, preservation, similarity
 from spin_bench.metrics.coherence import coherence_context
-from spin_bench.metrics.preservation import lpips_bg
-from spin_bench.metrics.record import Metric
-from spin_bench.metrics.similarity import clip_i_crop, clip_i_truth, clip_t, judge_i_crop
+from spin_bench.metrics.presets import brushnet, hdpainter, pbe, piebench, tficon
+from spin_bench.metrics.record import COSINE, CaseMetric, Metric, Record
 from spin_bench.stack import Stack
 
-_CROP = "tight box of the mask, padded to a square with mid-grey, bicubic antialiased resize, RGB"
-_REFERENCE = "reference's object on mid-grey, cut to its mask (whole photo without one), same resize"
+KEY_DIGITS = 12  # of a record's key, enough to tell two apart
 
-
-def _clip(stack: Stack) -> str:
-    return stack.clip.name
-
-
-def _judge(stack: Stack) -> str:
-    return stack.judge.name
-
-
-def _perceptual(stack: Stack) -> str:
-    return stack.perceptual.name
-
+_COHERENCE = (
+    Metric(
+        name="coherence_context",
+        title="coherence",
+        higher_is_better=True,
+        range=COSINE,
+        encoder="clip",
+        uses=("clip",),
+        compares="painted picture with its background",
+        crop="box of the mask enlarged 1.5 times inside the picture, padded to a square with mid-grey",
+        resize="bicubic, antialiased, to 128 px, then the encoder's own",
+        compute=coherence_context,
+    ),
+)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in (
-        Metric(
-            name="clip_i_crop",
-            title="CLIP-I",
-            version="1",
-            higher_is_better=True,
-            range=(-1, 1),
-            unit="",
-            digits=3,
-            encoder_of=_clip,
-            uses=("clip", "tokenizer"),
-            protocol=f"{_CROP}; against the {_REFERENCE}",
-            compute=clip_i_crop,
-        ),
-        Metric(
-            name="clip_i_truth",
-            title="CLIP-I truth",
-            version="1",
-            higher_is_better=True,
-            range=(-1, 1),
-            unit="",
-            digits=3,
-            encoder_of=_clip,
-            uses=("clip", "tokenizer"),
-            protocol=f"{_CROP}; against the same crop of the true composite",
-            compute=clip_i_truth,
-        ),
-        Metric(
-            name="judge_i_crop",
-            title="ImageNet-I",
-            version="1",
-            higher_is_better=True,
-            range=(-1, 1),
-            unit="",
-            digits=3,
-            encoder_of=_judge,
-            uses=("judge",),
-            protocol=f"{_CROP}; against the {_REFERENCE}",
-            compute=judge_i_crop,
-        ),
-        Metric(
-            name="clip_t",
-            title="CLIP-T",
-            version="1",
-            higher_is_better=True,
-            range=(-1, 1),
-            unit="",
-            digits=3,
-            encoder_of=_clip,
-            uses=("clip", "tokenizer"),
-            protocol="whole picture against the prompt",
-            compute=clip_t,
-        ),
-        Metric(
-            name="coherence_context",
-            title="coherence",
-            version="1",
-            higher_is_better=True,
-            range=(-1, 1),
-            unit="",
-            digits=3,
-            encoder_of=_clip,
-            uses=("clip", "tokenizer"),
-            protocol="box of the mask enlarged 1.5 times, padded to a square; against the same crop of the background",
-            compute=coherence_context,
-        ),
-        Metric(
-            name="lpips_bg",
-            title="LPIPS-BG",
-            version="1",
-            higher_is_better=False,
-            range=(0, 4),
-            unit="",
-            digits=3,
-            encoder_of=_perceptual,
-            uses=("perceptual",),
-            protocol="masked pixels set to mid-grey in both pictures, whole frame, no resize",
-            compute=lpips_bg,
-        ),
+    for metric in chain(
+        similarity.METRICS,
+        _COHERENCE,
+        preservation.METRICS,
+        tficon.METRICS,
+        pbe.METRICS,
+        brushnet.METRICS,
+        piebench.METRICS,
+        hdpainter.METRICS,
     )
 }
+
+CASE_METRICS: dict[str, CaseMetric] = {metric.name: metric for metric in diversity.CASE_METRICS}
+
+
+def metrics_table(stack: Stack, metrics: Mapping[str, Record] | None = None) -> Table:
+    """Every field of every record (default: all there are), with the encoder and the key that `stack` gives it."""
+    table = Table("metric", "value", "protocol", title=f"metrics on stack {stack.name}", show_lines=True)
+    shown: Mapping[str, Record] = {**METRICS, **CASE_METRICS} if metrics is None else metrics
+    for name, metric in shown.items():
+        low, high = metric.range
+        parts = [f"[bold]{name}[/bold]", f"version {metric.version}", metric.key(stack)[:KEY_DIGITS]]
+        better = f"{'higher' if metric.higher_is_better else 'lower'} is better"
+        value = [metric.title, f"{low:g} to {high:g} {metric.unit}".rstrip(), better, f"{metric.digits} digits"]
+        table.add_row("\n".join(parts), "\n".join(value), "\n".join(_rules(metric, stack)))
+    return table
+
+
+def _rules(metric: Record, stack: Stack) -> list[str]:
+    named = {
+        "compares": metric.compares,
+        "encoder": metric.encoder_name(stack) or "none",
+        "weights": ", ".join(metric.uses) or "none",
+        "crop": metric.crop,
+        "resize": metric.resize,
+        "mask": metric.mask,
+        "colour": metric.colour,
+        "aggregation": metric.aggregation,
+        "missing": metric.missing,
+        "source": metric.source,
+        "fault": metric.fault,
+    }
+    return [f"[dim]{rule}[/dim] {text}" for rule, text in named.items() if text]

@@ -1,0 +1,53 @@
+"""HD-Painter's CLIP score, after `metrics/clipscore.py` and `metrics/utils.py` of Picsart-AI-Research/HD-Painter.
+
+Left out: the detector's hit rate, the aesthetic score and PickScore, whose models no stack carries.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spin_bench.case import Case
+from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.presets.clip_score import clip_score
+from spin_bench.metrics.record import PERCENT, Metric
+
+
+def crop(case: Case, image: Tensor, side: int) -> Tensor:
+    """The mask's box of a picture (3, H, W) in [-1, 1], padded to a square with black, to (1, 3, side, side).
+
+    OpenCV's cubic resize: no antialias, rounded to 8 bits.
+    """
+    left, top, right, bottom = case.box
+    wide, high = right - left, bottom - top
+    spare = abs(wide - high)
+    start, end = spare // 2, spare - spare // 2
+    padding = (start, end, 0, 0) if high > wide else (0, 0, start, end)
+    levels = F.pad((image[None, :, top:bottom, left:right] + 1) * 127.5, padding)
+    return F.interpolate(levels, (side, side), mode="bicubic", align_corners=False).round().clamp(0, 255) / 127.5 - 1
+
+
+def clip_t_crop(batch: Batch) -> Tensor:
+    """CLIPScore of that crop and the prompt."""
+    side = batch.stack.clip.side
+    crops = [crop(case, image, side) for case, image in zip(batch.cases, batch.images, strict=True)]
+    return clip_score(batch, torch.cat(crops))
+
+
+METRICS = (
+    Metric(
+        name="clip_t_crop@hdpainter",
+        title="CLIP-T crop@hdpainter",
+        higher_is_better=True,
+        range=PERCENT,
+        digits=2,
+        encoder="clip",
+        uses=("clip", "tokenizer"),
+        compares="painted crop with the prompt, 100 max(0, cosine)",
+        crop="tight box of the mask, padded to a square with black",
+        resize="OpenCV cubic without antialias to the encoder's side, rounded to 8 bits",
+        source="Picsart-AI-Research/HD-Painter, metrics/clipscore.py (with CLIP ViT-B/16)",
+        fault="black bars beside a crop that is not square are part of what CLIP sees",
+        compute=clip_t_crop,
+    ),
+)

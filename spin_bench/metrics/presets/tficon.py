@@ -1,0 +1,120 @@
+"""The TF-ICON benchmark, after its authors' replies in Shilin-LU/TF-ICON issues 20, 27 and 31; they released no code.
+
+They do not say how a crop is resized (ours: bicubic, antialiased), which size of CLIP they used, nor whether CLIP-T
+sees the whole picture (ours: it does). The published table averages over the photorealistic domain only.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spin_bench.diffusion.latents import to_tensor
+from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.preservation import FULL_MASK
+from spin_bench.metrics.record import Metric
+
+
+def _pairs(batch: Batch) -> list[tuple[Tensor, Tensor]]:
+    """The mask's box of every painted picture, squashed to the size of its reference, and the reference itself."""
+    pairs = []
+    for case, image in zip(batch.cases, batch.images, strict=True):
+        left, top, right, bottom = case.box
+        reference = to_tensor(case.reference)
+        cut = image[None, :, top:bottom, left:right]
+        pairs.append((F.interpolate(cut, reference.shape[-2:], mode="bicubic", antialias=True).clamp(-1, 1), reference))
+    return pairs
+
+
+def lpips_bg(batch: Batch) -> Tensor:
+    """Perceptual distance of painted picture and background, the masked pixels black in both; NaN if all are."""
+    keep = 1 - batch.masks
+    painted, background = ((images + 1) * keep - 1 for images in (batch.images, batch.backgrounds))
+    distance = batch.stack.perceptual(painted, background).cpu()
+    return distance.masked_fill(keep.flatten(1).amax(1) == 0, float("nan"))
+
+
+def lpips_fg(batch: Batch) -> Tensor:
+    """Perceptual distance of the crop and the raw reference, at the reference's size."""
+    return torch.cat([batch.stack.perceptual(cut, reference) for cut, reference in _pairs(batch)])
+
+
+def clip_i(batch: Batch) -> Tensor:
+    """100 times the cosine of CLIP features of the same two pictures."""
+    encode = batch.stack.clip.encode_image
+    return torch.cat([100 * (encode(cut) * encode(reference)).sum(1) for cut, reference in _pairs(batch)])
+
+
+def clip_t(batch: Batch) -> Tensor:
+    """100 times the cosine of CLIP features of the whole painted picture and the prompt."""
+    return 100 * (batch.clip_images * batch.clip_prompts).sum(1)
+
+
+_REPLIES = "authors' replies in Shilin-LU/TF-ICON issues 20, 27 and 31"
+_PAIR = "painted crop with the raw reference"
+_CROP = "tight box of the mask"
+_RESIZE = "crop squashed to the reference's size (bicubic, antialiased: ours, they do not say)"
+_MEAN = "the source averages over the photorealistic domain only; here the mean over a case's images, then over cases"
+_HUNDRED = (-100.0, 100.0)
+
+METRICS = (
+    Metric(
+        name="lpips_bg@tficon",
+        title="LPIPS-BG@tficon",
+        higher_is_better=False,
+        range=(0, 4),
+        encoder="perceptual",
+        uses=("perceptual",),
+        compares="painted picture with its background",
+        resize="none",
+        mask="masked pixels black in both",
+        aggregation=_MEAN,
+        missing=FULL_MASK,
+        source=f"{_REPLIES} (with LPIPS-VGG)",
+        fault="a mean over the whole frame, the black part included, and the mask's edge is black against the scene",
+        compute=lpips_bg,
+    ),
+    Metric(
+        name="lpips_fg@tficon",
+        title="LPIPS-FG@tficon",
+        higher_is_better=False,
+        range=(0, 4),
+        encoder="perceptual",
+        uses=("perceptual",),
+        compares=_PAIR,
+        crop=_CROP,
+        resize=_RESIZE,
+        aggregation=_MEAN,
+        source=f"{_REPLIES} (with LPIPS-VGG)",
+        fault="the crop is squashed to the reference's shape, and the reference's own background counts",
+        compute=lpips_fg,
+    ),
+    Metric(
+        name="clip_i@tficon",
+        title="CLIP-I@tficon",
+        higher_is_better=True,
+        range=_HUNDRED,
+        digits=2,
+        encoder="clip",
+        uses=("clip",),
+        compares=f"{_PAIR}, 100 times the cosine",
+        crop=_CROP,
+        resize=_RESIZE,
+        aggregation=_MEAN,
+        source=f"{_REPLIES} (the size of CLIP is not remembered)",
+        fault="the crop is squashed to the reference's shape, and the reference's own background counts",
+        compute=clip_i,
+    ),
+    Metric(
+        name="clip_t@tficon",
+        title="CLIP-T@tficon",
+        higher_is_better=True,
+        range=_HUNDRED,
+        digits=2,
+        encoder="clip",
+        uses=("clip", "tokenizer"),
+        compares="whole painted picture (our reading) with the prompt, 100 times the cosine",
+        aggregation=_MEAN,
+        source="Shilin-LU/TF-ICON, README, which names it without a definition",
+        compute=clip_t,
+    ),
+)
