@@ -3,6 +3,7 @@
 spin-bench experiment=table1 limit=8 methods=[spin,copy_paste]
 spin-bench --multirun method=spin method.guidance_scale=3,5,7.5
 spin-bench validate dataset=tficon dataset.root=/data/tficon
+spin-bench metrics stack=mini
 """
 
 import errno
@@ -57,7 +58,7 @@ def _explained(error: Exception, overrides: list[str]) -> UserError:
 def run_command(config: DictConfig, console: Console) -> int:
     """Paint, score and fold one experiment."""
     from spin_bench.methods import methods
-    from spin_bench.metrics.registry import METRICS
+    from spin_bench.metrics.registry import CASE_METRICS, METRICS
     from spin_bench.painting import failures, generate
     from spin_bench.run import plan, prepare
     from spin_bench.scoring import score
@@ -65,9 +66,9 @@ def run_command(config: DictConfig, console: Console) -> int:
     from spin_bench.stacks.load import load_stack
     from spin_bench.table import fold
 
-    known = methods()
-    settings = run_settings(config, known, METRICS)
-    run = prepare(settings, load_stack(settings.stack), known, METRICS, console)
+    known, metrics = methods(), {**METRICS, **CASE_METRICS}
+    settings = run_settings(config, known, metrics)
+    run = prepare(settings, load_stack(settings.stack), known, metrics, console)
     jobs = plan(run)
     console.print(
         f"{len(run.cases)} cases, {len(run.keys)} methods; {sum(len(job.missing) for job in jobs)} images to paint"
@@ -103,7 +104,21 @@ def validate_command(config: DictConfig, console: Console) -> int:
     return DONE
 
 
-COMMANDS: dict[str, Callable[[DictConfig, Console], int]] = {"run": run_command, "validate": validate_command}
+def metrics_command(config: DictConfig, console: Console) -> int:
+    """Print every metric's record: what it compares, and every choice that moves its number."""
+    from spin_bench.metrics.registry import metrics_table
+    from spin_bench.settings import stack_config
+    from spin_bench.stacks.load import load_stack
+
+    console.print(metrics_table(load_stack(stack_config(config))))
+    return DONE
+
+
+COMMANDS: dict[str, Callable[[DictConfig, Console], int]] = {
+    "run": run_command,
+    "validate": validate_command,
+    "metrics": metrics_command,
+}
 
 
 def guarded(command: Callable[[DictConfig, Console], int], config: DictConfig, console: Console) -> int:

@@ -1,7 +1,7 @@
 """A run and what is left of it to paint: what is already in the store is never made again."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from spin_bench.datasets.entry import Entry
 from spin_bench.datasets.tficon import load_case
 from spin_bench.errors import UserError
 from spin_bench.methods import Method
-from spin_bench.metrics.record import Metric
+from spin_bench.metrics.record import CaseMetric, Metric
 from spin_bench.progress import watcher
 from spin_bench.settings import RunSettings
 from spin_bench.stack import Stack
@@ -39,7 +39,8 @@ class Run:
     stack: Stack
     store: Store
     methods: dict[str, Method]
-    metrics: dict[str, Metric]
+    metrics: dict[str, Metric]  # of single pictures
+    case_metrics: dict[str, CaseMetric]  # of all pictures of a case
     entries: Sequence[Entry]
     cases: Sequence[Case]
     keys: dict[str, str]  # method -> run key
@@ -53,7 +54,11 @@ class Run:
 
 
 def prepare(
-    settings: RunSettings, stack: Stack, methods: dict[str, Method], metrics: dict[str, Metric], console: Console
+    settings: RunSettings,
+    stack: Stack,
+    methods: dict[str, Method],
+    metrics: Mapping[str, Metric | CaseMetric],
+    console: Console,
 ) -> Run:
     """Read the cases and name every result; raises `UserError` before anything is written."""
 
@@ -69,8 +74,10 @@ def prepare(
         identity |= {"weights": stack.weights(methods[name].uses), "canvas": stack.canvas, "dtype": str(stack.dtype)}
         keys[name] = run_key(identity)
         store.describe(keys[name], identity)
-    chosen_metrics = {name: metrics[name] for name in settings.metrics}
-    return Run(settings, stack, store, methods, chosen_metrics, found, cases, keys, left_out, console)
+    chosen = [metrics[name] for name in settings.metrics]
+    single = {metric.name: metric for metric in chosen if isinstance(metric, Metric)}
+    of_case = {metric.name: metric for metric in chosen if isinstance(metric, CaseMetric)}
+    return Run(settings, stack, store, methods, single, of_case, found, cases, keys, left_out, console)
 
 
 def _left_out(settings: RunSettings, stack: Stack, methods: dict[str, Method], cases: Sequence[Case]) -> dict[str, str]:

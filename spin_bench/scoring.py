@@ -3,6 +3,7 @@
 import torch
 
 from spin_bench.case import Case
+from spin_bench.groups import groups
 from spin_bench.metrics.batch import Batch
 from spin_bench.progress import watched
 from spin_bench.run import Run
@@ -27,9 +28,33 @@ def _unscored(run: Run) -> list[tuple[str, Case, list[int], list[str]]]:
     return found
 
 
-@torch.no_grad()
 def score(run: Run) -> None:
-    """Compute the scores that are missing, `SCORED_TOGETHER` images at a time."""
+    """Compute the scores that are missing: of pictures, then of cases."""
+    _score_pictures(run)
+    _score_cases(run)
+
+
+@torch.no_grad()
+def _score_cases(run: Run) -> None:
+    """Metrics of all pictures of a case; each row of the table has a score of its own pictures."""
+    todo = []
+    for group in groups(run):
+        known = run.store.scores(run.keys[group.method], group.case)
+        for metric in run.case_metrics.values():
+            if group.ks and metric.group_key(run.stack, group.ks) not in known:
+                todo.append((group, metric))
+    for group, metric in watched(todo, total=len(todo), label="scoring cases", console=run.console):
+        key, case = run.keys[group.method], group.case
+        stored = [run.store.get(key, case, k) for k in group.ks]
+        pictures = [found[0] for found in stored if found is not None]
+        value = metric.compute(Batch([case] * len(pictures), pictures, run.stack))
+        scores: dict[int, float | None] = {0: None if value != value else round(value, 6)}
+        run.store.put_scores(key, case, {metric.group_key(run.stack, group.ks): scores})
+
+
+@torch.no_grad()
+def _score_pictures(run: Run) -> None:
+    """`SCORED_TOGETHER` images at a time."""
     todo = _unscored(run)
     size = max(1, SCORED_TOGETHER // max(1, run.settings.samples))
     groups = [todo[i : i + size] for i in range(0, len(todo), size)]

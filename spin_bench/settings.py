@@ -90,6 +90,10 @@ def _method_settings(name: str, method: Method, config: DictConfig, stack: Stack
     return typed(method.settings, values, f"method {name}")
 
 
+def stack_config(config: DictConfig) -> StackConfig:
+    return typed(StackConfig, _plain(config.stack), "stack")
+
+
 def dataset_config(config: DictConfig) -> DatasetConfig:
     values = _plain(config.dataset)
     domains = values.get("domains", "real")
@@ -100,7 +104,7 @@ def dataset_config(config: DictConfig) -> DatasetConfig:
 
 def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mapping[str, Any]) -> RunSettings:
     """Check everything that can be checked before any model is loaded."""
-    stack = typed(StackConfig, _plain(config.stack), "stack")
+    stack = stack_config(config)
     names = [config.method.name] if config.get("method") else list(config.methods)
     for name in names:
         if name not in known:

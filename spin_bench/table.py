@@ -7,7 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from spin_bench.case import Case
-from spin_bench.collect import best_image, collect, row_titles
+from spin_bench.collect import collect
+from spin_bench.groups import best_image, row_titles
 from spin_bench.painting import failures
 from spin_bench.report.grid import GridRow, write_grid
 from spin_bench.report.tables import terminal_tables, write_cost, write_tables
@@ -89,7 +90,8 @@ def fold(run: Run) -> Path:
     check_format(folder)
     scores, costs = collect(run)
     titles = row_titles(run)
-    records = {name: metric.printed(run.stack) for name, metric in run.metrics.items()}
+    chosen = {**run.metrics, **run.case_metrics}
+    records = {name: chosen[name].printed(run.stack) for name in run.settings.metrics}
     # A metric without any value (the truth of a benchmark that does not know it) would be a column of dashes.
     known = set(scores.dropna(subset="value").metric)
     records = {name: record for name, record in records.items() if name in known}

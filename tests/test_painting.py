@@ -14,11 +14,13 @@ from rich.console import Console
 
 from spin_bench.case import Case
 from spin_bench.cli import DONE, SOME_FAILED, compose, main
-from spin_bench.collect import collect, row_titles
+from spin_bench.collect import collect
 from spin_bench.diffusion.latents import to_pictures
 from spin_bench.errors import PaintingError, UserError
+from spin_bench.groups import row_titles
 from spin_bench.methods import BUILT_IN, Method
-from spin_bench.metrics.registry import METRICS
+from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.registry import CASE_METRICS, METRICS
 from spin_bench.painter import Painter
 from spin_bench.painting import Halving, failures, generate
 from spin_bench.run import Run, plan, prepare
@@ -46,8 +48,8 @@ def _run(paint: Painter, root: Path, results: Path, stack: Stack, *overrides: st
     config = compose(
         [f"dataset.root={root}", f"results_dir={results}", "methods=[fake]", "metrics=[lpips_bg]", *overrides]
     )
-    known = {"fake": method, **BUILT_IN}
-    return prepare(run_settings(config, known, METRICS), stack, known, METRICS, Console(quiet=True))
+    known, metrics = {"fake": method, **BUILT_IN}, {**METRICS, **CASE_METRICS}
+    return prepare(run_settings(config, known, metrics), stack, known, metrics, Console(quiet=True))
 
 
 def _painted(run: Run) -> int:
@@ -203,3 +205,26 @@ def test_a_method_without_its_model_is_left_out_and_said(benchmark_root: Path, t
     assert "Left out: SD-inpaint: stack mini has no inpaint_unet model." in (fold(run) / "table.md").read_text()
     with pytest.raises(UserError, match="nothing to paint: sd_inpaint: stack mini has no inpaint_unet"):
         _run(_noisy, benchmark_root, tmp_path, poor, "methods=[sd_inpaint]")
+
+
+def test_a_metric_of_the_case_is_one_number_a_row(benchmark_root: Path, tmp_path: Path, stack: Stack):
+    paint = _ranking(lambda seed: seed / 2**63)
+    more = ["samples=6", "metrics=[diversity_crop,lpips_bg]"]
+    run = _run(paint, benchmark_root, tmp_path, stack, *more, ranked_by="distance")
+    _painted(run)
+    scores, _ = collect(run)
+    found = scores[scores.metric == "diversity_crop"].set_index(["case", "method"]).value
+    assert len(found) == 3 * 3  # a row each for all six, the best, and the best four
+    for case in run.cases:
+        key = run.keys["fake"]
+        records = run.store.records(key, case, 6)
+        best = sorted(records, key=lambda k: records[k].seed)[:4]
+        pictures = [run.store.get(key, case, k)[0] for k in best]
+        with torch.no_grad():
+            expected = CASE_METRICS["diversity_crop"].compute(Batch([case] * 4, pictures, stack))
+        assert found[case.id, "fake@top4"] == pytest.approx(expected, abs=1e-6)
+        assert np.isnan(found[case.id, "fake@top1"])  # one picture has no diversity
+    before = {path: path.read_bytes() for path in tmp_path.rglob("scores.json")}
+    score(run)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("scores.json")}
+    assert "diversity" in (fold(run) / "table.md").read_text()
