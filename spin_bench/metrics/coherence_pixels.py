@@ -1,0 +1,180 @@
+"""Candidates for coherence without CLIP: statistics inside and outside the mask, and what happens along its border.
+
+In the formulas G is the painted picture, S the untouched background, M the mask. Lengths in pixels are those of a
+canvas of 64 and scale with it.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from skimage.color import rgb2lab
+from torch import Tensor
+
+from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.validation import Candidate
+from spin_bench.stacks.imagenet import StageFeatures, load_classifier
+
+STAGES = 4  # of the ImageNet network, strides 2, 2, 4, 8
+RING = 2  # px, width of the bands on both sides of the mask's border
+EPSILON = 1e-6
+
+
+@cache
+def stage_features(device: torch.device) -> StageFeatures:
+    """The ImageNet network of `stacks.imagenet`, since the protocol of a stack's judge shows no stages."""
+    return StageFeatures(load_classifier(), STAGES).to(device)
+
+
+def gram_distance(batch: Batch) -> Tensor:
+    """Gram matrices of features of G in M and of S out of M: mean over stages of |A - B|^2 / (|A|^2 + |B|^2).
+
+    Gatys et al., CVPR 2016, with the mask averaged down to each stage and a scale that no stage dominates.
+    """
+    distances = []
+    for painted, scene, inside, outside in _stages(batch):
+        a, b = _gram(painted, inside), _gram(scene, outside)
+        scale = a.pow(2).sum((1, 2)) + b.pow(2).sum((1, 2))
+        distances.append((a - b).pow(2).sum((1, 2)) / scale.clamp(min=EPSILON))
+    return torch.stack(distances).mean(0).cpu()
+
+
+def statistics_gap(batch: Batch) -> Tensor:
+    """As `gram_distance`, of channel means and standard deviations (AdaIN, Huang and Belongie, ICCV 2017)."""
+    distances = []
+    for painted, scene, inside, outside in _stages(batch):
+        a, b = _statistics(painted, inside), _statistics(scene, outside)
+        distances.append((a - b).pow(2).sum(1) / (a.pow(2) + b.pow(2)).sum(1).clamp(min=EPSILON))
+    return torch.stack(distances).mean(0).cpu()
+
+
+def colour_gap(batch: Batch) -> Tensor:
+    """Distance of mean and standard deviation of CIELAB in M (of G) and out of M (of S)."""
+    a, b = _statistics(_lab(batch.images), batch.masks), _statistics(_lab(batch.backgrounds), 1 - batch.masks)
+    return _or_nan((a - b).norm(dim=1), 1 - batch.masks)
+
+
+def boundary_gradient(batch: Batch) -> Tensor:
+    """Mean CIELAB step across the mask's border, as a share of itself and of the step across parallel lines.
+
+    0.5 where the border is a line like its neighbours, 1 where all else is flat, NaN where everything is.
+    """
+    pictures, width = _lab(batch.images), _px(batch, RING)
+    seam = _step(pictures, batch.masks)
+    beside = (_step(pictures, grown(batch.masks, width)) + _step(pictures, shrunk(batch.masks, width))) / 2
+    return seam / (seam + beside)
+
+
+def colour_jump(batch: Batch) -> Tensor:
+    """Mean over the border of the CIELAB distance between both sides of it in G, less the same in S.
+
+    A side's colour is its Gaussian mean (sigma RING); S may have a jump of its own there, which is no fault of G.
+    """
+    sigma = _px(batch, RING)
+    painted, scene = (_jump(_lab(pictures), batch.masks, sigma) for pictures in (batch.images, batch.backgrounds))
+    return painted - scene
+
+
+def ring_distance(batch: Batch) -> Tensor:
+    """Perceptual distance of G and S in a ring outside the mask, everything else grey: what bled over the border."""
+    ring = grown(batch.masks, _px(batch, 2 * RING)) - batch.masks
+    return _or_nan(batch.stack.perceptual(batch.images * ring, batch.backgrounds * ring).cpu(), ring)
+
+
+def _stages(batch: Batch) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """(features of G, of S, weights inside, weights outside) of every stage."""
+    network = stage_features(batch.stack.device)
+    painted, scenes = (network(pictures.to(batch.stack.device)) for pictures in (batch.images, batch.backgrounds))
+    found = []
+    for g, s in zip(painted, scenes, strict=True):
+        inside = F.adaptive_avg_pool2d(batch.masks.to(g.device), g.shape[-2:])
+        found.append((g, s, inside, 1 - inside))
+    return found
+
+
+def _gram(features: Tensor, weights: Tensor) -> Tensor:
+    """Weighted second moments of channels, (n, c, c); NaN where all weights are 0."""
+    flat, weight = features.flatten(2), weights.flatten(2)
+    return torch.einsum("ncp,ndp->ncd", flat * weight, flat) / weight.sum(2, keepdim=True)
+
+
+def _statistics(features: Tensor, weights: Tensor) -> Tensor:
+    """Weighted means, then standard deviations, of the channels: (n, 2c); NaN where all weights are 0."""
+    total = weights.sum((2, 3))
+    mean = (features * weights).sum((2, 3)) / total
+    variance = ((features - mean[..., None, None]).pow(2) * weights).sum((2, 3)) / total
+    return torch.cat([mean, variance.clamp(min=0).sqrt()], 1)
+
+
+def _lab(pictures: Tensor) -> Tensor:
+    """(n, 3, H, W) in [-1, 1] to CIELAB (D65), L* in [0, 100]."""
+    lab = rgb2lab(((pictures + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).double().cpu().numpy())
+    return torch.from_numpy(np.ascontiguousarray(lab)).permute(0, 3, 1, 2).float()
+
+
+def _px(batch: Batch, length: int) -> int:
+    """A length on a canvas of 64 px, on the batch's own."""
+    return max(1, round(length * batch.masks.shape[-1] / 64))
+
+
+def grown(masks: Tensor, width: int) -> Tensor:
+    """Masks (n, 1, H, W) in {0, 1} with a square margin of `width` px; the frame is no border."""
+    return F.max_pool2d(masks, 2 * width + 1, stride=1, padding=width)
+
+
+def shrunk(masks: Tensor, width: int) -> Tensor:
+    """What `grown` of the rest leaves; a mask that reaches the frame keeps its side there."""
+    return 1 - grown(1 - masks, width)
+
+
+def _step(pictures: Tensor, masks: Tensor) -> Tensor:
+    """Mean distance of neighbouring pixels of which `masks` holds one; NaN where there are none."""
+    total, count = torch.zeros(len(pictures)), torch.zeros(len(pictures))
+    for dim in (2, 3):
+        crossing = masks.diff(dim=dim).abs()
+        total += (pictures.diff(dim=dim).norm(dim=1, keepdim=True) * crossing).sum((1, 2, 3))
+        count += crossing.sum((1, 2, 3))
+    return total / count
+
+
+def _jump(pictures: Tensor, masks: Tensor, sigma: int) -> Tensor:
+    """Mean distance of the two sides' Gaussian means along the border of `masks`; NaN where there is none."""
+    sides = [_blur(pictures * side, sigma) / _blur(side, sigma).clamp(min=EPSILON) for side in (masks, 1 - masks)]
+    border = masks - shrunk(masks, 1)
+    return ((sides[0] - sides[1]).norm(dim=1, keepdim=True) * border).sum((1, 2, 3)) / border.sum((1, 2, 3))
+
+
+def _blur(pictures: Tensor, sigma: int) -> Tensor:
+    """Gaussian of 3 sigma, zero beyond the frame: only for quotients."""
+    offsets = torch.arange(-3 * sigma, 3 * sigma + 1, dtype=pictures.dtype)
+    kernel = torch.exp(-offsets.pow(2) / (2 * sigma**2))
+    flat = pictures.flatten(0, 1)[:, None]
+    flat = F.conv2d(flat, kernel.view(1, 1, -1, 1), padding=(3 * sigma, 0))
+    return F.conv2d(flat, kernel.view(1, 1, 1, -1), padding=(0, 3 * sigma))[:, 0].unflatten(0, pictures.shape[:2])
+
+
+def _or_nan(values: Tensor, weights: Tensor) -> Tensor:
+    return values.masked_fill(weights.flatten(1).sum(1) == 0, torch.nan)
+
+
+_SHARES = (0.0, 1.0)
+_CIELAB = (0.0, 100.0)  # from black to white; a saturated pair can lie farther apart, a scene's own jump below 0
+_PASTES = ("copy_paste", "feathered_paste")
+_STYLES = (*_PASTES, "colour_shift", "wrong_style")
+_LINES = (*_PASTES, "hard_edge", "colour_shift", "blurred", "shifted")
+_JUMPS = (*_PASTES, "hard_edge", "colour_shift")
+
+CANDIDATES: dict[str, Candidate] = {
+    compute.__name__: Candidate(
+        name=compute.__name__, higher_is_better=False, range=span, claims=claims, protocol=protocol, compute=compute
+    )
+    for compute, span, claims, protocol in (
+        (gram_distance, _SHARES, _STYLES, "Gram matrices of four ImageNet stages, inside and outside the mask"),
+        (statistics_gap, _SHARES, _STYLES, "channel means and deviations of four ImageNet stages, inside and outside"),
+        (colour_gap, _CIELAB, _STYLES, "mean and deviation of CIELAB, inside and outside the mask"),
+        (boundary_gradient, _SHARES, _LINES, "CIELAB step over the mask's border, as a share of it and parallel ones"),
+        (colour_jump, _CIELAB, _JUMPS, "CIELAB means on both sides of the mask's border, less the background's own"),
+        (ring_distance, (0.0, 4.0), (), "perceptual distance to the background in a ring of 4 px (of 64) outside"),
+    )
+}
