@@ -1,0 +1,74 @@
+"""A blind user study: a page that shows two pictures of a case without their methods and asks for the better one.
+
+Methods are hidden on the screen, not from a voter who reads the page's source. The page keeps the votes in the browser
+and hands them out as CSV with the columns case, left, right, winner, for `spin_bench.report.votes`.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spin_bench.case import Case
+from spin_bench.errors import UserError
+from spin_bench.files import write_whole
+from spin_bench.identity import key_of
+from spin_bench.report.gallery import Painted, find_painted
+from spin_bench.report.pages import page
+
+
+def draw_ballot(painted: Painted, *, questions: int, seed: int) -> pd.DataFrame:
+    """Questions with the columns case, left, right, in random order; `left` and `right` are methods.
+
+    Every pair of methods is asked as often as every other (within one), no question is asked twice, and sides are
+    drawn by chance. Only cases that both methods painted are asked about.
+    """
+    rng = np.random.default_rng(seed)
+    methods = list(dict.fromkeys(method for method, _ in painted))
+    waiting = []
+    for a, b in combinations(methods, 2):
+        shared = [case for method, case in painted if method == a and painted[a, case] and painted.get((b, case))]
+        waiting.append([(case, a, b) for case in rng.permutation(shared).tolist()])
+    asked: list[tuple[str, str, str]] = []
+    while len(asked) < questions and any(waiting):
+        for i in rng.permutation(len(waiting)).tolist():
+            if waiting[i] and len(asked) < questions:
+                case, a, b = waiting[i].pop()
+                asked.append((case, a, b) if rng.random() < 0.5 else (case, b, a))
+    order = rng.permutation(len(asked)).tolist()
+    return pd.DataFrame([asked[i] for i in order], columns=["case", "left", "right"])
+
+
+def write_ballot(
+    folder: Path,
+    *,
+    cases: Sequence[Case],
+    methods: Mapping[str, str],
+    title: str,
+    painted: Painted | None = None,
+    questions: int = 60,
+    seed: int = 0,
+) -> Path:
+    """Write `votes.html` into a results folder that holds a gallery (its `inputs` are shown); return the page.
+
+    The first image of each method is shown (see `Painted`). `methods` names those that compete: at least two.
+    """
+    if len(methods) < 2:
+        raise UserError(f"a vote needs two methods or more, {folder} has {len(methods)}: run another one first")
+    prompts = {case.id: case.prompt for case in cases}
+    if painted is None:
+        painted = find_painted(folder, methods=list(methods), cases=list(prompts))
+    painted = {(m, c): ks for (m, c), ks in painted.items() if m in methods and c in prompts}
+    drawn = draw_ballot(painted, questions=questions, seed=seed)
+    if drawn.empty:
+        raise UserError(f"no case in {folder / 'images'} has pictures of two of the methods {', '.join(methods)}")
+    rows = [
+        {"case": case, "prompt": prompts[case], "pair": [[m, painted[m, case][0]] for m in (left, right)]}
+        for case, left, right in drawn.itertuples(index=False)
+    ]
+    data = {"questions": rows, "key": key_of([title, rows])}  # the key keeps the votes of two studies apart
+    path = folder / "votes.html"
+    write_whole(path, page("votes.html.j2", scripts=("votes.js",), values={"title": title, "data": data}))
+    return path

@@ -1,0 +1,46 @@
+"""A sweep: one metric over the values of one setting, a curve a method with its interval."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from spin_bench.report.facts import MetricFacts, header
+from spin_bench.report.figures.style import WIDTH, house_style, method_colours, method_markers
+
+
+@house_style
+def sweep_curves(
+    points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], facts: MetricFacts, log: bool = False
+) -> Figure:
+    """`points` has the columns method, setting (a number), mean, lo, hi; `setting` is what the axis is called.
+
+    A point without a mean is a gap in the curve. `log` spaces the settings logarithmically.
+    """
+    colours, markers = method_colours(methods), method_markers(methods)
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    axes = figure.subplots()
+    for name, title in methods.items():
+        rows = points[points["method"] == name].sort_values("setting")
+        if rows.empty:
+            continue
+        axes.fill_between(rows["setting"], rows["lo"], rows["hi"], color=colours[name], alpha=0.18, linewidth=0)
+        axes.plot(
+            rows["setting"],
+            rows["mean"],
+            color=colours[name],
+            marker=markers[name],
+            markersize=7,
+            linewidth=2,
+            label=title,
+        )
+    if log:
+        axes.set_xscale("log")
+    ticks = sorted(points["setting"].unique())
+    if len(ticks) <= 10:  # the values that were run, not round numbers between them
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+    axes.set(xlabel=setting, ylabel=header(facts))
+    axes.grid(True)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure

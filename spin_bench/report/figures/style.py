@@ -1,0 +1,90 @@
+"""What all figures share: one colour a method, letters readable at half size, the same bytes for the same numbers."""
+
+from collections.abc import Iterable
+from io import BytesIO
+from itertools import cycle
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from spin_bench.files import write_whole
+
+# Okabe and Ito's colours, told apart by colour-blind readers (https://jfly.uni-koeln.de/color/); bounds are grey
+METHOD_COLOURS = {
+    "spin": "#D55E00",
+    "blended_diffusion": "#56B4E9",
+    "blended_latent_diffusion": "#0072B2",
+    "sd_inpaint": "#009E73",
+    "powerpaint": "#CC79A7",
+    "uni_paint": "#E69F00",
+    "copy_paste": "#999999",
+    "oracle": "#555555",
+}
+# for methods of users: Paul Tol's muted scheme (https://personal.sron.nl/~pault/) where it keeps clear of the above
+MORE_COLOURS = ("#332288", "#882255", "#117733", "#DDCC77", "#661100", "#88CCEE")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")  # a second sign beside the colour
+
+INK, FAINT = "#1a1a1a", "#bbbbbb"
+WIDTH = 7.0  # inches: twice the column of a paper, so that letters of 13 points end above 6
+DPI = 150
+
+# Type 42 fonts, because publishers refuse matplotlib's default of Type 3
+_HOUSE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 13,
+    "axes.titlesize": 13,
+    "axes.labelsize": 13,
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
+    "legend.fontsize": 12,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "pdf.fonttype": 42,
+}
+house_style = matplotlib.rc_context(_HOUSE)  # a decorator: in force while the function runs, put back after it
+
+
+def method_colours(methods: Iterable[str]) -> dict[str, str]:
+    """A colour for each name: the fixed one where there is one, else the next of the others.
+
+    A row that keeps a method's best images (`name@top1`) has its method's colour.
+    """
+    others = cycle(MORE_COLOURS)
+    colours: dict[str, str] = {}
+    for name in methods:
+        base = name.partition("@")[0]
+        colours[name] = METHOD_COLOURS.get(base) or colours.get(base) or next(others)
+    return colours
+
+
+def printed(text: str) -> str:
+    """Numbers with a true minus sign, as matplotlib writes them on its axes."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def method_markers(methods: Iterable[str]) -> dict[str, str]:
+    """A marker for each name, in order."""
+    return dict(zip(methods, cycle(MARKERS), strict=False))
+
+
+@house_style
+def write_figure(figure: Figure, path: Path) -> list[Path]:
+    """Write `<path>.png` and `<path>.pdf`, without a date or a version: the same figure gives the same bytes."""
+    written = []
+    for suffix, metadata in (
+        ("png", {"Software": None}),
+        ("pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
+    ):
+        buffer = BytesIO()
+        # tight: long names widen the page instead of being cut off
+        figure.savefig(
+            buffer, format=suffix, dpi=DPI, metadata=metadata, bbox_inches="tight"
+        )  # long names widen the page
+        target = path.with_name(f"{path.name}.{suffix}")
+        write_whole(target, buffer.getvalue())
+        written.append(target)
+    return written

@@ -1,0 +1,72 @@
+"""The figures of a results folder."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from spin_bench.report.facts import BOUNDS, MetricFacts
+from spin_bench.report.figures.bars import bars
+from spin_bench.report.figures.forest import forest
+from spin_bench.report.figures.slopes import slopes
+from spin_bench.report.figures.style import write_figure
+from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
+from spin_bench.stats import per_case
+
+SIMILARITY, COHERENCE = "clip_i", "coherence"  # how the names of these metrics start
+
+
+def write_figures(
+    scores: pd.DataFrame,
+    summary: pd.DataFrame,
+    pairs: pd.DataFrame,
+    costs: pd.DataFrame,
+    *,
+    methods: Mapping[str, str],
+    records: Mapping[str, MetricFacts],
+    folder: Path,
+) -> list[Path]:
+    """Write every figure that the numbers allow into `folder` as PNG and PDF; return the PNGs.
+
+    `summary` and `pairs` are what `summarise` and `compare` of `spin_bench.stats` make of `scores`, `costs` is the
+    table of cost.csv. Slopes and forests set the first method of `methods` that is no bounding row against every other
+    one of them.
+    """
+    drawn = _figures(scores, summary, pairs, costs, methods, records)
+    return [write_figure(figure, folder / name)[0] for name, figure in drawn]
+
+
+def _figures(
+    scores: pd.DataFrame,
+    summary: pd.DataFrame,
+    pairs: pd.DataFrame,
+    costs: pd.DataFrame,
+    methods: Mapping[str, str],
+    records: Mapping[str, MetricFacts],
+) -> Iterator[tuple[str, Figure]]:
+    yield "bars", bars(summary, methods=methods, records=records)
+    similarity, coherence = (_first(records, start) for start in (SIMILARITY, COHERENCE))
+    if similarity and coherence:
+        yield "similarity_coherence", metric_tradeoff(summary, x=similarity, y=coherence, methods=methods)
+    competing = [name for name in methods if name not in BOUNDS]
+    values = per_case(scores)
+    scored = set(values.index.get_level_values("method"))
+    for facts in (similarity, coherence):
+        if facts is None:
+            continue
+        if costs["seconds_per_image"].notna().any():
+            yield f"cost_{facts.name}", cost_tradeoff(summary, costs, y=facts, methods=methods)
+        if len(competing) < 2:
+            continue
+        rivals = {name: methods[name] for name in competing}
+        yield f"differences_{facts.name}", forest(pairs, base=competing[0], methods=rivals, facts=facts)
+        for rival in competing[1:]:
+            if "@" in rival or not scored.issuperset((rival, competing[0])):
+                continue  # a method's own best images are no rival
+            figure = slopes(values, first=rival, second=competing[0], methods=methods, facts=facts)
+            yield f"slopes_{facts.name}_{rival}", figure
+
+
+def _first(records: Mapping[str, MetricFacts], start: str) -> MetricFacts | None:
+    return next((facts for name, facts in records.items() if name.startswith(start)), None)
