@@ -58,6 +58,7 @@ def _explained(error: Exception, overrides: list[str]) -> UserError:
 def run_command(config: DictConfig, console: Console) -> int:
     """Paint, score and fold one experiment."""
     from spin_bench.methods import methods
+    from spin_bench.metrics.record import CaseMetric, Metric
     from spin_bench.metrics.registry import CASE_METRICS, METRICS
     from spin_bench.painting import failures, generate
     from spin_bench.run import plan, prepare
@@ -66,7 +67,8 @@ def run_command(config: DictConfig, console: Console) -> int:
     from spin_bench.stacks.load import load_stack
     from spin_bench.table import fold
 
-    known, metrics = methods(), {**METRICS, **CASE_METRICS}
+    known = methods()
+    metrics: dict[str, Metric | CaseMetric] = {**METRICS, **CASE_METRICS}
     settings = run_settings(config, known, metrics)
     run = prepare(settings, load_stack(settings.stack), known, metrics, console)
     jobs = plan(run)
