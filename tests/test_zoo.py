@@ -77,6 +77,22 @@ def test_clip_features_have_unit_length_and_words_are_kept(stack: Stack):
     torch.testing.assert_close(first, stack.clip.encode_text(["a photo of a cat", "a photo of a dog"]))
 
 
+@torch.no_grad()
+def test_clip_patches_are_the_first_layer_of_the_image_tower(stack: Stack):
+    images, seen = torch.rand(2, 3, 64, 64) * 2 - 1, []
+    handle = stack.clip._model.visual.layer1.register_forward_hook(lambda *call: seen.append(call[-1]))
+    stack.clip.encode_image(images)
+    handle.remove()
+    patches = stack.clip.encode_patches(images)
+    torch.testing.assert_close(patches, seen[0])
+    changed = images.clone()
+    changed[..., :16, :16] = 1
+    moved = (stack.clip.encode_patches(changed) - patches).abs().amax((0, 1)) > 1e-5
+    rows, columns = patches.shape[-2:]
+    assert moved[: rows // 8, : columns // 8].all()
+    assert not moved[rows // 2 :, columns // 2 :].any()
+
+
 @pytest.mark.parametrize(("picture", "classes"), [("chelsea", {281, 282, 285}), ("coffee", {967, 968})])
 def test_the_judge_is_the_published_network(picture: str, classes: set[int]):
     image = torch.from_numpy(getattr(data, picture)()).permute(2, 0, 1)[None].float() / 127.5 - 1

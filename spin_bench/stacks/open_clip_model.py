@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 BATCH = 256
+RESNET_STAGES = 5  # of open_clip's ModifiedResNet: the stem and four layers
 
 
 class OpenClipModel:
@@ -38,10 +39,23 @@ class OpenClipModel:
 
     def encode_image(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1], resized (bicubic, antialiased) to the model's side, to (N, width)."""
+        return self._model.encode_image(self._seen(images), normalize=True)
+
+    def encode_patches(self, images: Tensor) -> Tensor:
+        """The same pictures to the features of their patches at a quarter of the image tower's depth, (N, C, h, w)."""
+        visual = self._model.visual
+        blocks = len(visual.transformer.resblocks) if hasattr(visual, "transformer") else RESNET_STAGES
+        found = visual.forward_intermediates(
+            self._seen(images), indices=[blocks // 4], stop_early=True, intermediates_only=True
+        )
+        return found["image_intermediates"][0]
+
+    def _seen(self, images: Tensor) -> Tensor:
+        """At the model's side, with its mean and deviation taken out."""
         images = images.to(self._device, torch.float32)
         if images.shape[-2:] != (self.side, self.side):
             images = F.interpolate(images, (self.side, self.side), mode="bicubic", antialias=True).clamp(-1, 1)
-        return self._model.encode_image(((images + 1) / 2 - self.mean) / self.std, normalize=True)
+        return ((images + 1) / 2 - self.mean) / self.std
 
     def encode_text(self, texts: list[str]) -> Tensor:
         chunks = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]
