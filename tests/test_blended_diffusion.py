@@ -1,19 +1,17 @@
-"""Blended Diffusion: its sampler against diffusers, its views against OpenCV and SciPy, itself against equations."""
+"""Blended Diffusion against its equations."""
 
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
 from PIL import Image
 from random_stack import CANVAS, random_stack
-from scipy.ndimage import map_coordinates
+from small_pixels import seeded_noise
 
 from baselines.blended_diffusion import (
     DISTANCE,
@@ -25,36 +23,14 @@ from baselines.blended_diffusion import (
 )
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
-from spin_bench.diffusion.augment import affine, augmented, perspective, warp
 from spin_bench.diffusion.latents import mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.noise import NoiseSource
-from spin_bench.diffusion.pixel_sampler import ancestral, ddim, estimate, respaced
+from spin_bench.diffusion.pixel_sampler import estimate, respaced
 from spin_bench.errors import UserError
 from spin_bench.identity import derive_seed
-from spin_bench.stack import PixelDiffusion, Stack
+from spin_bench.stack import Stack
 
 BD = BlendedDiffusionSettings(steps=4, aug_num=3)  # the defaults, but for what costs time
-SIDE = 8
-
-
-def _pixels(variance_type: str = "fixed_small", *, trained: int = 1000) -> PixelDiffusion:
-    """A small model of random weights."""
-    torch.manual_seed(0)
-    unet = UNet2DModel(
-        sample_size=SIDE,
-        out_channels=6 if variance_type == "learned_range" else 3,
-        block_out_channels=(16, 16),
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-        layers_per_block=1,
-        norm_num_groups=8,
-    )
-    options = {"variance_type": variance_type, "timestep_spacing": "linspace", "clip_sample": False}
-    return PixelDiffusion(unet.eval().requires_grad_(False), DDPMScheduler(num_train_timesteps=trained, **options))
-
-
-def _noise(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _difference(a: Image.Image, b: Image.Image) -> int:
@@ -63,137 +39,6 @@ def _difference(a: Image.Image, b: Image.Image) -> int:
 
 def _masked(case: Case, mask: Image.Image) -> Case:
     return replace(case, mask=mask)
-
-
-# --- the sampler
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("variance_type", ["fixed_small", "fixed_large", "learned_range"])
-def test_the_ancestral_sampler_is_the_one_of_diffusers(variance_type: str):
-    model = _pixels(variance_type)
-    x = theirs = _noise(1, 1, 3, SIDE, SIDE)
-    generator = torch.Generator().manual_seed(5)
-    model.scheduler.set_timesteps(9)
-    source = NoiseSource([5], torch.device("cpu"), torch.float32)
-    for step in ancestral(model, x, source, steps=9):
-        out = model.scheduler.step(model.unet(theirs, step.t).sample, step.t, theirs, generator=generator)
-        theirs = out.prev_sample
-        torch.testing.assert_close(step.x0_pred, out.pred_original_sample, atol=1e-4, rtol=1e-3)
-        torch.testing.assert_close(step.x, theirs, atol=1e-4, rtol=1e-3)
-    assert step.t_next == -1
-    assert step.index == 8
-
-
-@torch.no_grad()
-def test_the_deterministic_sampler_is_the_one_of_diffusers():
-    model = _pixels(trained=20)
-    scheduler = DDIMScheduler(num_train_timesteps=20, clip_sample=False)  # its steps are respaced otherwise: run all
-    scheduler.set_timesteps(20)
-    x = theirs = _noise(1, 2, 3, SIDE, SIDE)
-    for step in ddim(model, x, steps=20, skip=0):
-        theirs = scheduler.step(model.unet(theirs, step.t).sample, step.t, theirs).prev_sample
-        torch.testing.assert_close(step.x, theirs, atol=1e-4, rtol=1e-4)
-
-
-def test_an_energy_moves_the_mean_or_the_noise():
-    """A linear energy c.x has the gradient c, and guidance its closed form."""
-    model = _pixels(trained=50)
-    x, slope = _noise(1, 2, 3, SIDE, SIDE), _noise(2, 2, 3, SIDE, SIDE)
-
-    def energy(x_t: torch.Tensor, x0_pred: torch.Tensor, t: int) -> torch.Tensor:
-        return (x_t * slope).sum((1, 2, 3))
-
-    def first(steps) -> torch.Tensor:
-        return next(iter(steps)).x
-
-    def source() -> NoiseSource:
-        return NoiseSource([5, 6], torch.device("cpu"), torch.float32)
-
-    t, t_next = respaced(model.scheduler, 10)[:2]
-    a, a_next = (float(model.scheduler.alphas_cumprod[s]) for s in (t, t_next))
-    moved = first(ancestral(model, x, source(), steps=10, energy=energy)) - first(
-        ancestral(model, x, source(), steps=10)
-    )
-    variance = (1 - a_next) / (1 - a) * (1 - a / a_next)
-    torch.testing.assert_close(moved, -variance * slope, atol=1e-5, rtol=1e-4)
-    moved = first(ddim(model, x, steps=10, energy=energy)) - first(ddim(model, x, steps=10))
-    noise = (1 - a) ** 0.5 * slope
-    expected = (1 - a_next) ** 0.5 * noise - a_next**0.5 * (1 - a) ** 0.5 / a**0.5 * noise
-    torch.testing.assert_close(moved, expected, atol=1e-5, rtol=1e-4)
-
-
-def test_respacing_keeps_both_ends():
-    scheduler = _pixels().scheduler
-    assert respaced(scheduler, 100) == [round(i * 999 / 99) for i in range(100)][::-1]
-    assert respaced(scheduler, 1000) == [*range(1000)][::-1]
-    for steps in (0, 1001):
-        with pytest.raises(UserError, match="set steps from 1 to 1000"):
-            respaced(scheduler, steps)
-
-
-def test_a_variance_must_be_known_and_predicted():
-    source, x = NoiseSource([1], torch.device("cpu"), torch.float32), torch.zeros(1, 3, SIDE, SIDE)
-    for wrong, words in (("fixed_smal", "did you mean 'fixed_small'"), ("learned_range", "predicts no variance")):
-        model = _pixels()
-        model.scheduler.register_to_config(variance_type=wrong)
-        with pytest.raises(UserError, match=words):
-            next(iter(ancestral(model, x, source, steps=3)))
-
-
-# --- the views
-
-
-def _places(matrix: np.ndarray, side: int) -> np.ndarray:
-    """Rows and columns of the picture that a view shows, for `map_coordinates`."""
-    centres = (2 * np.arange(side) + 1) / side - 1
-    x, y = np.meshgrid(centres, centres)
-    places = matrix @ np.stack([x.ravel(), y.ravel(), np.ones(side * side)])
-    return ((places[:2] / places[2] + 1) * side / 2 - 0.5)[::-1].reshape(2, side, side)
-
-
-def test_a_turned_and_shifted_view_is_scipy_s():
-    picture = _noise(0, 1, 1, 20, 20)
-    numbers = torch.tensor([[0.9, 0.2, 0.75]])  # 12 degrees, kornia's quirk: no shift in x, 0.05 of the side in y
-    view = warp(picture, torch.tensor([True]), affine(numbers), padding="border")[0, 0]
-    turn = np.exp(-1j * np.radians(12))  # back to the picture
-    matrix = np.array([[turn.real, -turn.imag, 0], [turn.imag, turn.real, 0], [0, 0, 1]])
-    matrix = matrix @ np.array([[1, 0, 0], [0, 1, -2 * 0.05], [0, 0, 1]])
-    expected = map_coordinates(picture[0, 0].numpy(), _places(matrix, 20), order=1, mode="nearest")
-    np.testing.assert_allclose(view.numpy(), expected, atol=1e-4)
-
-
-def test_a_view_in_perspective_is_opencv_s():
-    picture, numbers = _noise(0, 5, 1, 20, 20), torch.rand(5, 4, 2, generator=torch.Generator().manual_seed(1))
-    views = warp(picture, torch.ones(5, dtype=torch.bool), perspective(numbers), padding="zeros")
-    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
-    for view, before, inwards in zip(views, picture, numbers.numpy(), strict=True):
-        matrix = cv2.getPerspectiveTransform(square * (1 - np.float32(0.7) * inwards), square)
-        expected = map_coordinates(before[0].numpy(), _places(matrix, 20), order=1, mode="grid-constant")
-        np.testing.assert_allclose(view[0].numpy(), expected, atol=2e-3)
-
-
-def test_views_are_drawn_as_published():
-    images = _noise(0, 100, 1, 6, 6)
-    generators = [torch.Generator().manual_seed(k) for k in range(100)]
-    views = augmented(images, generators, copies=21, side=6)
-    assert torch.equal(views[0], images)
-    same = (views[1:] == images).flatten(2).all(2)
-    assert abs(same.float().mean() - 0.3 * 0.3) < 4 * (0.09 * 0.91 / 2000) ** 0.5
-    assert views[1:].isfinite().all()
-    assert views.abs().max() <= images.abs().max() + 1e-5  # bilinear: nothing is made up
-
-
-def test_views_belong_to_their_image_and_gradients_reach_every_pixel():
-    images = _noise(0, 3, 3, 16, 16).requires_grad_()
-    views = augmented(images, [torch.Generator().manual_seed(k) for k in (1, 2, 3)], copies=8, side=12)
-    assert views.shape == (8, 3, 3, 12, 12)
-    alone = augmented(images[1:2], [torch.Generator().manual_seed(2)], copies=8, side=12)
-    assert torch.equal(views[:, 1:2], alone)
-    assert not torch.equal(views[1, 0], views[2, 0])
-    (gradient,) = torch.autograd.grad(views[:, 1].sum(), images)
-    assert (gradient[1] > 0).all()
-    assert gradient[[0, 2]].abs().max() == 0
 
 
 # --- the guidance
@@ -216,7 +61,7 @@ def test_the_guidance_gradient_is_a_finite_difference(background_loss: bool, sta
     settings = replace(BD, background_preservation_loss=background_loss)
     task, t = _task(stack, cases[0]), 300
     alpha = float(stack.pixel.scheduler.alphas_cumprod[t])
-    x = alpha**0.5 * task[0] + (1 - alpha) ** 0.5 * _noise(3, 1, *task[0].shape[1:])
+    x = alpha**0.5 * task[0] + (1 - alpha) ** 0.5 * seeded_noise(3, 1, *task[0].shape[1:])
 
     def energy():
         """A fresh one draws the same views."""
@@ -238,7 +83,7 @@ def test_the_guidance_gradient_is_a_finite_difference(background_loss: bool, sta
 @torch.no_grad()
 def test_the_background_losses_compare_with_the_unmasked_picture(stack: Stack, cases: list[Case]):
     picture, mask, prompt = _task(stack, cases[0])
-    x_t, x0_pred, t = _noise(1, 2, *picture.shape[1:]), _noise(2, 2, *picture.shape[1:]), 500
+    x_t, x0_pred, t = seeded_noise(1, 2, *picture.shape[1:]), seeded_noise(2, 2, *picture.shape[1:]), 500
 
     def value(settings: BlendedDiffusionSettings) -> torch.Tensor:
         source = NoiseSource([4, 5], stack.device, torch.float32)

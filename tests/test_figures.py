@@ -7,7 +7,6 @@ import torch
 from spin_bench.mini import report
 from spin_bench.mini.corpus import HELD_OUT, training_scene
 from spin_bench.mini.perceptual_figures import DAMAGES, STRENGTHS, perceptual_figures
-from spin_bench.mini.pixel_figures import SUBSET_SIZE, kid
 from spin_bench.mini.report import AIMS, models_page, picture_grid
 from spin_bench.mini.train_vae import as_images
 from spin_bench.mini.world import paint
@@ -18,27 +17,6 @@ from spin_bench.stack import Stack
 def images() -> torch.Tensor:
     scenes = [training_scene(HELD_OUT + i)[0] for i in range(12)]
     return as_images(torch.from_numpy(np.stack([paint(scene) for scene in scenes])))
-
-
-def _unit(n: int, shift: float, seed: int) -> torch.Tensor:
-    rows = torch.randn(n, 16, generator=torch.Generator().manual_seed(seed)) + shift * torch.eye(16)[0]
-    return torch.nn.functional.normalize(rows, dim=1)
-
-
-def test_the_kernel_distance_is_the_unbiased_one_of_a_cubic_kernel():
-    a, b = _unit(SUBSET_SIZE, 0.0, 1), _unit(SUBSET_SIZE, 1.0, 2)
-    n = SUBSET_SIZE  # every subset is the whole set, in another order
-    within = [[float((x @ y + 1) ** 3) for i, x in enumerate(s) for j, y in enumerate(s) if i != j] for s in (a, b)]
-    across = [float((x @ y + 1) ** 3) for x in a for y in b]
-    expected = sum(within[0]) / (n * (n - 1)) + sum(within[1]) / (n * (n - 1)) - 2 * sum(across) / n**2
-    assert kid(a, b) == pytest.approx(expected, abs=1e-4)
-
-
-def test_the_kernel_distance_grows_with_the_distance():
-    truth = _unit(300, 0.0, 1)
-    distances = [kid(_unit(300, shift, 2), truth) for shift in (0.0, 0.5, 1.0, 2.0)]
-    assert abs(distances[0]) < 0.02
-    assert distances == sorted(distances)
 
 
 @pytest.mark.parametrize("name", DAMAGES)

@@ -1,7 +1,6 @@
-"""Uni-paint against its equations written out again: attention by loops, terms one by one, Adam not fused."""
+"""Uni-paint against its equations written out again: terms one by one, Adam not fused, attention in full."""
 
 import logging
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 
@@ -12,14 +11,13 @@ from diffusers import UNet2DConditionModel
 from PIL import Image
 from random_stack import random_stack
 from torch import Tensor, nn
+from written_out import WrittenOut, bilinear
 
 from baselines.uni_paint import CONTEXTS, Term, UniPaintSettings, tune, uni_paint
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
-from spin_bench.diffusion.exemplar import Box, Placement, draw_placement, mask_box, place
 from spin_bench.diffusion.finetuning import finetuning
 from spin_bench.diffusion.latents import decode, to_pictures, to_tensor
-from spin_bench.diffusion.masked_attention import MaskedAttnProcessor, masked_attention
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.errors import PaintingError, UserError
 from spin_bench.identity import derive_seed
@@ -30,194 +28,6 @@ QUICK = UniPaintSettings(iterations=1, steps=2)
 
 def _difference(a: Image.Image, b: Image.Image) -> int:
     return int(np.abs(np.asarray(a, np.int16) - np.asarray(b, np.int16)).max())
-
-
-def _bilinear(image: Tensor, side: int) -> Tensor:
-    """(H, H) to (side, side), pixel by pixel: a weighted mean of the four neighbours of each new pixel's centre."""
-    resized, scale, last = torch.empty(side, side), len(image) / side, len(image) - 1
-    for i in range(side):
-        for j in range(side):
-            y, x = (max((k + 0.5) * scale - 0.5, 0) for k in (i, j))
-            above, left = int(y), int(x)
-            below, right = min(above + 1, last), min(left + 1, last)
-            dy, dx = y - above, x - left
-            top = (1 - dx) * image[above, left] + dx * image[above, right]
-            bottom = (1 - dx) * image[below, left] + dx * image[below, right]
-            resized[i, j] = (1 - dy) * top + dy * bottom
-    return resized
-
-
-class WrittenOut:
-    """Section by section of the paper's attention control, with every matrix in full."""
-
-    def __init__(self, mask: Tensor, *, renormalise: bool = False):
-        self.mask, self.renormalise, self.resized = mask, renormalise, {}
-
-    def _foreground(self, tokens: int) -> Tensor:
-        if tokens not in self.resized:
-            self.resized[tokens] = _bilinear(self.mask, round(tokens**0.5)).flatten()
-        return self.resized[tokens]
-
-    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
-        crossing = encoder_hidden_states is not None
-        context = encoder_hidden_states if crossing else hidden_states
-        a = self._foreground(hidden_states.shape[1])
-        allowed = torch.ones(len(a), context.shape[1])
-        for i in range(len(a)):
-            if crossing:
-                allowed[i, 1:] = a[i]
-            else:
-                allowed[i] = 1 - (1 - a[i]) * a
-        width = attn.to_q.out_features // attn.heads
-        heads = []
-        for head in range(attn.heads):
-            rows = slice(head * width, (head + 1) * width)
-            q, k, v = ((x @ layer.weight[rows].T) for x, layer in
-                       ((hidden_states, attn.to_q), (context, attn.to_k), (context, attn.to_v)))  # fmt: skip
-            exponent = torch.einsum("nid,njd->nij", q, k) / width**0.5
-            raised = (exponent - exponent.amax(2, keepdim=True)).exp()
-            weights = raised / raised.sum(2, keepdim=True) * allowed
-            if self.renormalise:
-                weights = weights / weights.sum(2, keepdim=True)
-            heads.append(torch.einsum("nij,njd->nid", weights, v))
-        return torch.cat(heads, 2) @ attn.to_out[0].weight.T + attn.to_out[0].bias
-
-
-def _transformer_blocks(unet: UNet2DConditionModel) -> Iterator[tuple[nn.Module, int]]:
-    """One block of each resolution, with its tokens on 16 x 16 latents."""
-    for depth, block in enumerate(unet.down_blocks):
-        yield block.attentions[0].transformer_blocks[0], (16 >> depth) ** 2
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("renormalise", [False, True])
-def test_masked_attention_is_the_formula(renormalise: bool, stack: Stack):
-    torch.manual_seed(1)
-    mask = torch.rand(64, 64)
-    written = WrittenOut(mask, renormalise=renormalise)
-    for block, tokens in _transformer_blocks(stack.unet):
-        hidden, context = torch.randn(2, tokens, block.attn1.to_q.in_features), torch.randn(2, 9, 128)
-        with masked_attention(stack.unet, mask[None, None], renormalise=renormalise):
-            itself, crossed = block.attn1(hidden), block.attn2(hidden, encoder_hidden_states=context)
-        torch.testing.assert_close(itself, written(block.attn1, hidden), atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(crossed, written(block.attn2, hidden, context), atol=1e-5, rtol=1e-4)
-
-
-@torch.no_grad()
-def test_every_block_is_masked_and_then_as_before(stack: Stack):
-    torch.manual_seed(2)
-    unet, latents, context = stack.unet, torch.randn(1, 4, 16, 16), torch.randn(1, 6, 128)
-    before = unet.attn_processors
-    other = torch.cat([context[:, :1], torch.randn(1, 5, 128)], 1)
-    with masked_attention(unet, torch.zeros(1, 1, 64, 64), renormalise=True):
-        assert {type(p) for p in unet.attn_processors.values()} == {MaskedAttnProcessor}
-        first, second = (unet(latents, 500, encoder_hidden_states=c).sample for c in (context, other))
-    # Without a foreground the first token alone is read; not renormalised, the others still decide how much of it.
-    torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-4)
-    plain = unet(latents, 500, encoder_hidden_states=context).sample
-    assert (first - plain).abs().max() > 1e-2
-    with masked_attention(unet, torch.ones(1, 1, 64, 64)):
-        everywhere = unet(latents, 500, encoder_hidden_states=context).sample
-    torch.testing.assert_close(everywhere, plain, atol=1e-4, rtol=1e-4)
-    with pytest.raises(ValueError, match="no grid of 256"), masked_attention(unet, torch.ones(1, 1, 64, 24)):
-        unet(latents, 500, encoder_hidden_states=context)
-    assert unet.attn_processors == before
-
-
-class _Shared(nn.Module):
-    """Tied weights, buffers that a pass writes, one weight that is already being trained."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.norm, self.second = nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 3)
-        self.second.weight = self.first.weight
-        self.requires_grad_(False).eval()
-        self.first.bias.requires_grad_().grad = torch.ones(3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.second(self.norm(self.first(x)))
-
-
-@pytest.mark.parametrize("dtype", [None, torch.float64])
-@pytest.mark.parametrize("error", [None, RuntimeError, KeyboardInterrupt])
-def test_tuning_leaves_no_trace(error: type[BaseException] | None, dtype: torch.dtype | None):
-    torch.manual_seed(0)
-    network = _Shared()
-    originals = dict([*network.named_parameters(remove_duplicate=False), *network.named_buffers()])
-    values = {name: tensor.clone() for name, tensor in originals.items()}
-    flags = {name: tensor.requires_grad for name, tensor in originals.items()}
-
-    def tune_a_little() -> None:
-        with finetuning(network, dtype):
-            assert network.first.weight is network.second.weight
-            optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
-            network.train()
-            network(torch.randn(4, 3).to(dtype or torch.float32)).pow(2).sum().backward()
-            optimizer.step()
-            assert all((p != values[name]).any() and p.dtype == (dtype or torch.float32)
-                       for name, p in network.named_parameters() if name != "first.bias")  # fmt: skip
-            assert network.norm.num_batches_tracked == 1
-            assert network.norm.num_batches_tracked.dtype == torch.int64
-            network.to(torch.bfloat16)
-            if error is not None:
-                raise error
-
-    if error is None:
-        tune_a_little()
-    else:
-        with pytest.raises(error):
-            tune_a_little()
-    after = dict([*network.named_parameters(remove_duplicate=False), *network.named_buffers()])
-    assert list(after) == list(originals)
-    for name, tensor in after.items():
-        assert tensor is originals[name]
-        assert torch.equal(tensor, values[name])
-        assert tensor.requires_grad == flags[name]
-    assert not any(part.training for part in network.modules())
-    assert torch.equal(network.first.bias.grad, torch.ones(3))
-    assert network.first.weight.grad is None
-
-
-def test_tuning_puts_attention_processors_back(small_unet: UNet2DConditionModel):
-    before = small_unet.attn_processors
-    with pytest.raises(KeyboardInterrupt), finetuning(small_unet):
-        small_unet.set_attn_processor(WrittenOut(torch.ones(8, 8)))
-        raise KeyboardInterrupt
-    assert small_unet.attn_processors == before
-
-
-def test_a_square_lies_in_the_box_or_its_mirror_image():
-    box, generator = Box(20, 5, 50, 25), torch.Generator().manual_seed(0)
-    drawn = [draw_placement(box, generator, swap_axes=False) for _ in range(2000)]
-    assert {p.side for p in drawn} == set(range(8, 18))  # 0.4 to 0.9 of the shorter side, 20
-    assert min(p.left for p in drawn) == 20
-    assert max(p.left + p.side for p in drawn) == 49  # the last place is not drawn, as in the authors' code
-    assert min(p.top for p in drawn) == 5
-    assert max(p.top + p.side for p in drawn) == 24
-    assert 0.45 < np.mean([p.flipped for p in drawn]) < 0.55
-    generator.manual_seed(0)
-    swapped = [draw_placement(box, generator, swap_axes=True) for _ in range(2000)]
-    assert swapped == [replace(p, top=p.left, left=p.top) for p in drawn]
-
-
-def test_the_box_is_that_of_the_largest_part():
-    mask = Image.new("L", (64, 64))
-    mask.paste(255, (4, 40, 8, 44))
-    mask.paste(255, (10, 20, 30, 33))
-    assert mask_box(mask) == Box(10, 20, 30, 33)
-    assert mask_box(Image.new("L", (64, 64), 255)) == Box(0, 0, 63, 63)
-
-
-@pytest.mark.parametrize("flipped", [False, True])
-def test_the_exemplar_is_shrunk_onto_grey(flipped: bool):
-    exemplar = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    canvas, cover = place(exemplar, Placement(top=4, left=11, side=9, flipped=flipped))
-    expected = torch.stack([_bilinear(channel, 9) for channel in exemplar[0]])
-    square = canvas[0, :, 4:13, 11:20]
-    torch.testing.assert_close(square.flip(-1) if flipped else square, expected, atol=1e-5, rtol=1e-5)
-    assert cover[0, 0, 4:13, 11:20].all()
-    assert cover.sum() == 81
-    assert not (canvas * (1 - cover)).any()
 
 
 def _nearest_word(case: Case, stack: Stack) -> str:
@@ -305,10 +115,10 @@ def _equations(case: Case, seed: int, settings: UniPaintSettings, stack: Stack) 
             y = int(torch.randint(top, bottom - side, (1,), generator=generator))
             flipped = torch.rand(1, generator=generator) < 0.5
             canvas, square = torch.zeros(1, 3, 64, 64), torch.zeros(64, 64)
-            shrunk = torch.stack([_bilinear(channel, side) for channel in exemplar[0]])
+            shrunk = torch.stack([bilinear(channel, side) for channel in exemplar[0]])
             canvas[0, :, x : x + side, y : y + side] = shrunk.flip(-1) if flipped else shrunk  # swapped, as published
             square[x : x + side, y : y + side] = 1
-            terms.append((sampled(canvas), _bilinear(square, 16), bare))
+            terms.append((sampled(canvas), bilinear(square, 16), bare))
         times = torch.randint(1000, (len(terms),), generator=generator)
         noises = torch.randn(len(terms), 4, 16, 16, generator=generator)
         optimizer.zero_grad()

@@ -4,30 +4,16 @@ import torch
 import torch.nn.functional as F
 from rich.console import Console
 from torch import Tensor
-from torchmetrics.image.kid import poly_mmd
 
 from spin_bench.diffusion.latents import decode, encode
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.pixel_sampler import ancestral
+from spin_bench.metrics.set_level import kid, over_subsets
 from spin_bench.progress import watched
 from spin_bench.stack import Stack
 
 SAMPLES, STEPS, BATCH = 256, 100, 32
-SUBSETS, SUBSET_SIZE = 50, 128
 KID_MARGIN = 0.10  # stated: how far above the VAE's reconstructions the samples may be
-
-
-def kid(features: Tensor, others: Tensor) -> float:
-    """Kernel distance (Binkowski et al. 2018) of two sets of features (n, width), cubic kernel, mean over subsets."""
-    generator = torch.Generator().manual_seed(0)
-
-    def subset(rows: Tensor) -> Tensor:
-        return rows[torch.randperm(len(rows), generator=generator)[:SUBSET_SIZE]]
-
-    # unit-length features: scaled so that the kernel's constant does not drown them
-    scale = features.shape[1] ** 0.5
-    distances = [poly_mmd(subset(features) * scale, subset(others) * scale) for _ in range(SUBSETS)]
-    return float(torch.stack(distances).mean())
 
 
 def samples(stack: Stack, console: Console) -> Tensor:
@@ -60,5 +46,8 @@ def pixel_figures(stack: Stack, images: Tensor, console: Console) -> tuple[dict[
     half = len(images) // 2
     rebuilt = torch.cat([decode(stack.vae, encode(stack.vae, chunk)) for chunk in images[:half].split(50)])
     truth = seen(images[half:])
-    figures = {"pixel_kid": kid(seen(made), truth), "vae_kid": kid(seen(rebuilt.clamp(-1, 1)), truth)}
+    compared = {"pixel_kid": seen(made), "vae_kid": seen(rebuilt.clamp(-1, 1))}
+    # unit-length features, scaled so that the kernel's constant does not drown them
+    scale = truth.shape[1] ** 0.5
+    figures = {name: over_subsets(found * scale, truth * scale, kid).mean for name, found in compared.items()}
     return figures, made[:64]
