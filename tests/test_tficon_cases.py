@@ -133,7 +133,6 @@ def test_digest_sees_the_shape_of_equal_bytes(root):
 
 
 # May not be redistributed: beside the checkout or nowhere; synthetic folders cover the same rules.
-# The benchmark may not be redistributed, so its ten genuine entries lie beside the checkout or nowhere.
 @pytest.mark.skipif(not GENUINE.is_dir(), reason="no genuine TF-ICON entries beside the checkout")
 def test_genuine_entries():
     entries, problems = scan(GENUINE, decode=True)
@@ -149,7 +148,6 @@ def test_genuine_entries():
 
 
 # May not be redistributed: beside the checkout or nowhere; synthetic folders cover the same rules.
-# The benchmark may not be redistributed, so its ten genuine entries lie beside the checkout or nowhere.
 @pytest.mark.skipif(not GENUINE.is_dir(), reason="no genuine TF-ICON entries beside the checkout")
 def test_genuine_user_mask_is_one_filled_rectangle():
     for entry in scan(GENUINE, decode=False, expected=None)[0]:
