@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.logging import RichHandler
 
+from spin_bench.allocator import restart_with_settings
 from spin_bench.errors import UserError, unknown
 
 DONE = 0
@@ -184,4 +185,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def entry() -> None:
+    _quiet_libraries()
+    restart_with_settings(sys.argv[1:])
     sys.exit(main())
