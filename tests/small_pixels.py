@@ -8,7 +8,9 @@ from spin_bench.stack import PixelDiffusion
 SIDE = 8
 
 
-def pixels(variance_type: str = "fixed_small", *, trained: int = 1000) -> PixelDiffusion:
+def pixels(
+    variance_type: str = "fixed_small", *, prediction_type: str = "epsilon", trained: int = 1000
+) -> PixelDiffusion:
     """A small model of random weights."""
     torch.manual_seed(0)
     unet = UNet2DModel(
@@ -20,8 +22,14 @@ def pixels(variance_type: str = "fixed_small", *, trained: int = 1000) -> PixelD
         layers_per_block=1,
         norm_num_groups=8,
     )
-    options = {"variance_type": variance_type, "timestep_spacing": "linspace", "clip_sample": False}
-    return PixelDiffusion(unet.eval().requires_grad_(False), DDPMScheduler(num_train_timesteps=trained, **options))
+    scheduler = DDPMScheduler(
+        num_train_timesteps=trained,
+        variance_type=variance_type,
+        prediction_type=prediction_type,
+        timestep_spacing="linspace",
+        clip_sample=False,
+    )
+    return PixelDiffusion(unet.eval().requires_grad_(False), scheduler)
 
 
 def seeded_noise(seed: int, *shape: int) -> torch.Tensor:

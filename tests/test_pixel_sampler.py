@@ -13,9 +13,10 @@ from spin_bench.errors import UserError
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("variance_type", ["fixed_small", "fixed_large", "learned_range"])
-def test_the_ancestral_sampler_is_the_one_of_diffusers(variance_type: str):
-    model = pixels(variance_type)
+def test_the_ancestral_sampler_is_the_one_of_diffusers(variance_type: str, prediction_type: str):
+    model = pixels(variance_type, prediction_type=prediction_type)
     x = theirs = seeded_noise(1, 1, 3, SIDE, SIDE)
     generator = torch.Generator().manual_seed(5)
     model.scheduler.set_timesteps(9)
@@ -30,10 +31,11 @@ def test_the_ancestral_sampler_is_the_one_of_diffusers(variance_type: str):
 
 
 @torch.no_grad()
-def test_the_deterministic_sampler_is_the_one_of_diffusers():
-    model = pixels(trained=20)
-    scheduler = DDIMScheduler(num_train_timesteps=20, clip_sample=False)  # its steps are respaced otherwise: run all
-    scheduler.set_timesteps(20)
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_the_deterministic_sampler_is_the_one_of_diffusers(prediction_type: str):
+    model = pixels(trained=20, prediction_type=prediction_type)
+    scheduler = DDIMScheduler(num_train_timesteps=20, prediction_type=prediction_type, clip_sample=False)
+    scheduler.set_timesteps(20)  # all of them: diffusers spaces fewer otherwise
     x = theirs = seeded_noise(1, 2, 3, SIDE, SIDE)
     for step in ddim(model, x, steps=20, skip=0):
         theirs = scheduler.step(model.unet(theirs, step.t).sample, step.t, theirs).prev_sample
@@ -74,6 +76,13 @@ def test_respacing_keeps_both_ends():
     for steps in (0, 1001):
         with pytest.raises(UserError, match="set steps from 1 to 1000"):
             respaced(scheduler, steps)
+
+
+def test_a_kind_of_prediction_must_be_known():
+    model = pixels(prediction_type="sample")
+    source, x = NoiseSource([1], torch.device("cpu"), torch.float32), torch.zeros(1, 3, SIDE, SIDE)
+    with pytest.raises(UserError, match="epsilon, v_prediction"):
+        next(iter(ancestral(model, x, source, steps=3)))
 
 
 def test_a_variance_must_be_known_and_predicted():

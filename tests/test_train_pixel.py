@@ -30,7 +30,7 @@ class _Recorder(nn.Module):
         return type("Output", (), {"sample": noisy * self.weight})
 
 
-def test_the_loss_is_weighted_noise_prediction():
+def test_the_loss_is_weighted_velocity_prediction():
     scheduler = build_pixel_scheduler()
     recorder = _Recorder(2)
     pictures = np.full((3, 4, 4, 3), 255, np.uint8)
@@ -44,17 +44,21 @@ def test_the_loss_is_weighted_noise_prediction():
     clear = recorder.t < 200
     mirrored = noises[0].pow(2).mean((1, 2, 3)) > noises[1].pow(2).mean((1, 2, 3))
     assert 0.3 < mirrored[clear].float().mean() < 0.7
-    # The error of an answer of zeros is the noise itself.
+    # The error of an answer of zeros is the velocity itself.
     generator = torch.Generator().manual_seed(0)
     torch.randint(3, (400,), generator=generator), torch.rand(400, generator=generator)
     noise = torch.randn(400, 3, 2, 2, generator=generator)
     told = torch.where(mirrored[:, None, None, None], noises[1], noises[0])[clear]
     torch.testing.assert_close(told, noise[clear], atol=2e-2, rtol=1e-2)
+    # which of the two was shown, by the noise that was drawn
+    apart = [(told - noise).abs().mean((1, 2, 3)) for told in noises]
+    clean = torch.where((apart[0] < apart[1])[:, None, None, None], dark_left, -dark_left)
+    squared = (alphas.sqrt() * noise - (1 - alphas).sqrt() * clean).pow(2).mean((1, 2, 3))
     snr = (alphas / (1 - alphas)).flatten()
-    weights = torch.minimum(snr, torch.tensor(5.0)) / snr
-    expected = (weights * noise.pow(2).mean((1, 2, 3))).mean()
+    # the picture's own error counts min(snr + 1, 5) times; a velocity's is snr + 1 times the picture's
+    expected = (torch.minimum(snr + 1, torch.tensor(5.0)) / (snr + 1) * squared).mean()
     torch.testing.assert_close(value, expected, atol=1e-5, rtol=1e-4)
-    assert abs(parts["mse"] - float(noise.pow(2).mean())) < 1e-4
+    assert abs(parts["mse"] - float(squared.mean())) < 1e-4
 
 
 def test_a_batch_is_a_function_of_the_step_s_generator():
@@ -71,7 +75,7 @@ def test_a_batch_is_a_function_of_the_step_s_generator():
 
 
 def test_training_lowers_the_loss(tmp_path):
-    """One picture, a small network of the same kind: it learns what a constant picture's noise looks like."""
+    """One picture, a small network of the same kind: it learns what a constant picture's velocity looks like."""
     torch.manual_seed(0)
     unet = UNet2DModel(
         sample_size=8,

@@ -54,12 +54,15 @@ def respaced(scheduler: DDPMScheduler, steps: int) -> list[int]:
 
 def estimate(model: PixelDiffusion, x: Tensor, t: int, energy: Energy | None = None) -> Estimate:
     """One pass of the network, and one back through it where there is an `energy`."""
+    kind = model.scheduler.config.prediction_type
+    if kind not in PREDICTIONS:
+        raise unknown("prediction_type", kind, list(PREDICTIONS))
     alpha = model.scheduler.alphas_cumprod[t].item()
     with torch.set_grad_enabled(energy is not None):
         x = x.detach().float().requires_grad_(energy is not None)
         out = model.unet(x.to(model.unet.dtype), t).sample.float()
-        noise_pred, share = out.split(x.shape[1], 1) if out.shape[1] == 2 * x.shape[1] else (out, None)
-        x0_pred = (x - (1 - alpha) ** 0.5 * noise_pred) / alpha**0.5
+        predicted, share = out.split(x.shape[1], 1) if out.shape[1] == 2 * x.shape[1] else (out, None)
+        noise_pred, x0_pred = PREDICTIONS[kind](x, predicted, alpha)
         descent = None if energy is None else -torch.autograd.grad(energy(x, x0_pred, t).sum(), x)[0]
     return Estimate(noise_pred.detach(), x0_pred.detach(), None if share is None else share.detach(), descent)
 
@@ -120,6 +123,16 @@ def _alpha(model: PixelDiffusion, t: int) -> float:
     return model.scheduler.alphas_cumprod[t].item() if t >= 0 else 1.0
 
 
+def _of_noise(x: Tensor, noise_pred: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    return noise_pred, (x - (1 - alpha) ** 0.5 * noise_pred) / alpha**0.5
+
+
+def _of_velocity(x: Tensor, velocity: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """Velocity: sqrt(alpha) noise - sqrt(1 - alpha) x0 (Salimans & Ho 2022)."""
+    noise_pred = alpha**0.5 * velocity + (1 - alpha) ** 0.5 * x
+    return noise_pred, alpha**0.5 * x - (1 - alpha) ** 0.5 * velocity
+
+
 def _learned_range(posterior: Tensor, beta: Tensor, share: Tensor | None) -> Tensor:
     if share is None:
         raise UserError(
@@ -134,4 +147,10 @@ VARIANCES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
     "fixed_small": lambda posterior, beta, share: posterior,
     "fixed_large": lambda posterior, beta, share: beta,
     "learned_range": _learned_range,
+}
+
+# (x_t, what the network predicts, alpha-bar) to (noise_pred, x0_pred)
+PREDICTIONS: dict[str, Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]] = {
+    "epsilon": _of_noise,
+    "v_prediction": _of_velocity,
 }
