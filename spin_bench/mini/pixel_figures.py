@@ -33,6 +33,8 @@ def samples(stack: Stack, console: Console) -> Tensor:
 def pixel_figures(stack: Stack, images: Tensor, console: Console) -> tuple[dict[str, float], Tensor]:
     """KID in mini-CLIP's eyes at the model's own size: of samples and of VAE reconstructions, both against `images`.
 
+    `pixel_kid_room` is what is left of the margin, at least 0 where the samples keep to it.
+
     `images` (N, 3, H, W) in [-1, 1] are held-out pictures; one half is reconstructed, the other compared with.
     """
     side = stack.pixel.unet.config.sample_size
@@ -50,4 +52,5 @@ def pixel_figures(stack: Stack, images: Tensor, console: Console) -> tuple[dict[
     # unit-length features, scaled so that the kernel's constant does not drown them
     scale = truth.shape[1] ** 0.5
     figures = {name: over_subsets(found * scale, truth * scale, kid).mean for name, found in compared.items()}
+    figures["pixel_kid_room"] = figures["vae_kid"] + KID_MARGIN - figures["pixel_kid"]
     return figures, made[:64]
