@@ -1,7 +1,7 @@
 """Intermediate results that several runs share, such as a reference's embedding, kept under their own keys."""
 
 import hashlib
-import os
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,14 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
+from spin_bench.files import write_whole
 from spin_bench.identity import key_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,26 +28,31 @@ class Artefact:
 
 
 class Artefacts:
-    """A folder of tensors by kind and key. Files appear whole (rename), so processes may share the folder."""
+    """A folder of tensors by kind and key. Files appear whole, so processes may share the folder."""
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     def find(self, kind: str, identity: Any) -> Artefact | None:
-        """What was kept of that `identity` (anything canonical)."""
+        """What was kept of that `identity` (anything canonical), on the CPU; None where it is not what was kept."""
         path = self._path(kind, identity)
         if not path.exists():
             return None
-        with safe_open(path, framework="pt") as file:
-            return Artefact(file.get_tensor("value"), float((file.metadata() or {}).get("seconds", 0.0)))
+        try:
+            with safe_open(path, framework="pt") as file:
+                value, facts = file.get_tensor("value"), file.metadata() or {}
+            if facts.get("sha256", _digest(value)) == _digest(value):  # artefacts of before had no digest
+                return Artefact(value, float(facts.get("seconds", 0.0)))
+        except (SafetensorError, ValueError) as error:
+            log.warning("%s: unreadable, will be made again (%s)", path, error)
+            return None
+        log.warning("%s: altered since it was written, will be made again", path)
+        return None
 
     def keep(self, kind: str, identity: Any, value: Tensor, *, seconds: float = 0.0) -> None:
-        path = self._path(kind, identity)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        tensors = {"value": value.detach().to("cpu", torch.float32).contiguous()}
-        save_file(tensors, unfinished, metadata={"seconds": repr(seconds)})
-        unfinished.replace(path)
+        tensor = value.detach().to("cpu", torch.float32).contiguous()
+        facts = {"seconds": repr(seconds), "sha256": _digest(tensor)}
+        write_whole(self._path(kind, identity), save({"value": tensor}, metadata=facts))
 
     def tensor(self, kind: str, identity: Any, make: Callable[[], Tensor]) -> Tensor:
         """What was kept, or else what `make` returns, kept for next time."""
@@ -64,3 +72,7 @@ class Artefacts:
         for picture in pictures:
             sha.update(b"none" if picture is None else repr((picture.mode, picture.size)).encode() + picture.tobytes())
         return sha.hexdigest()
+
+
+def _digest(value: Tensor) -> str:
+    return hashlib.sha256(value.numpy().tobytes()).hexdigest()

@@ -9,6 +9,7 @@ spin-bench metrics stack=mini
 import errno
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,13 +22,14 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from spin_bench.allocator import restart_with_settings
-from spin_bench.errors import UserError, unknown
+from spin_bench.errors import FirstFailure, UserError, unknown
+from spin_bench.stopping import Stopped
 
 DONE = 0
 BAD_INPUT = 2
 SOME_FAILED = 3
-INTERRUPTED = 130
-OUR_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+SIGNALLED = 128  # plus the signal's number: 130 for Ctrl-C
+OUR_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR)
 
 
 def config_folder() -> Path:
@@ -61,23 +63,22 @@ def run_command(config: DictConfig, console: Console) -> int:
     from spin_bench.methods import methods
     from spin_bench.metrics.record import CaseMetric, Metric
     from spin_bench.metrics.registry import CASE_METRICS, METRICS
-    from spin_bench.painting import failures, generate
+    from spin_bench.painting import failures
     from spin_bench.run import plan, prepare
-    from spin_bench.scoring import score
     from spin_bench.settings import run_settings
     from spin_bench.stacks.load import load_stack
     from spin_bench.table import fold
+    from spin_bench.work import work
 
     known = methods()
     metrics: dict[str, Metric | CaseMetric] = {**METRICS, **CASE_METRICS}
     settings = run_settings(config, known, metrics)
     run = prepare(settings, load_stack(settings.stack), known, metrics, console)
-    jobs = plan(run)
     console.print(
-        f"{len(run.cases)} cases, {len(run.keys)} methods; {sum(len(job.missing) for job in jobs)} images to paint"
+        f"{len(run.cases)} cases, {len(run.keys)} methods; {sum(len(job.missing) for job in plan(run))} images to paint"
     )
-    generate(run, jobs)
-    score(run)
+    with run.stop.listening():
+        work(run)
     folder = fold(run)
     console.print(f"Table, figures and pictures: [bold]{folder}[/bold]")
     failed = failures(run)
@@ -137,9 +138,12 @@ def guarded(command: Callable[[DictConfig, Console], int], config: DictConfig, c
         where = error.filename or config.results_dir  # a failed write does not name its file
         print(f"spin-bench: {error.strerror}: {where}: mend it and run again, nothing is lost", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
+    except FirstFailure as error:
+        print(f"spin-bench: {error}: stopped, since fail_fast=true; the same command tries again", file=sys.stderr)
+        return SOME_FAILED
+    except KeyboardInterrupt as error:
         print("spin-bench: stopped; the same command goes on where this one ended", file=sys.stderr)
-        return INTERRUPTED
+        return SIGNALLED + (error.signum if isinstance(error, Stopped) else signal.SIGINT)
 
 
 def _quiet_libraries() -> None:

@@ -11,6 +11,10 @@ class PaintingError(Exception):
     """A picture that cannot be painted: its case is recorded as failed, the others go on, the command exits with 3."""
 
 
+class FirstFailure(Exception):
+    """With `fail_fast`, the failure that ended the run; it is recorded as any other. The command exits with 3."""
+
+
 def unknown(kind: str, name: str, known: list[str]) -> UserError:
     """The error for a name that is not in a registry, with the nearest one that is."""
     near = get_close_matches(name, known, n=1, cutoff=0.4)

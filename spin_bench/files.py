@@ -1,13 +1,16 @@
 """No reader ever meets half a file."""
 
 import os
+import secrets
+import shutil
 from pathlib import Path
+
+UNFINISHED = ".tmp"  # how the names of files end that are being written
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step (temporary file, fsync, rename); a failure leaves what was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished = _beside(path)
     try:
         with unfinished.open("wb") as file:
             file.write(content)
@@ -16,3 +19,24 @@ def write_whole(path: Path, content: bytes) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def link_whole(source: Path, path: Path) -> None:
+    """Make `path` another name of `source`, or a copy where the file system has no hard links, in one step."""
+    if path.exists() and path.samefile(source):
+        return
+    unfinished = _beside(path)
+    try:
+        try:
+            os.link(source, unfinished)
+        except OSError:
+            shutil.copyfile(source, unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """A new name for a file that will become `path`; no other process on any machine takes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")

@@ -22,6 +22,11 @@ def key_of(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
+def run_key(identity: Any) -> str:
+    """The first 32 hex digits of the identity's SHA-256: a folder name."""
+    return key_of(identity)[:32]
+
+
 def derive_seed(base_seed: int, case_id: str, k: int) -> int:
     """The seed of image `k` of a case, in [0, 2^63)."""
     return int(key_of([base_seed, case_id, k])[:16], 16) >> 1

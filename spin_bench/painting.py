@@ -5,19 +5,21 @@ import logging
 import platform
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
+from random import Random
 
 import torch
 from PIL import Image
 
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
-from spin_bench.errors import UserError
+from spin_bench.errors import FirstFailure, UserError
 from spin_bench.identity import derive_seed
 from spin_bench.painter import Painter
 from spin_bench.progress import watched
-from spin_bench.run import Job, Run
+from spin_bench.run import Job, Run, Unit, lacking, unit_of
 from spin_bench.store import Failure, Record
 
 log = logging.getLogger(__name__)
@@ -66,68 +68,106 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
-def generate(run: Run, jobs: Sequence[Job]) -> None:
-    """Paint every job and store its pictures, or the reason why there are none.
+class Painters:
+    """The painters of a run, each built when its first job comes, and the shared work that they have done."""
 
-    A `UserError` ends the run, since it would come back with every case; any other error belongs to its case.
-    """
-    artefacts = Artefacts(run.store.root / "artefacts")
-    used = {job.method for job in jobs}
-    painters = {m: Halving(run.methods[m].build(run.settings.methods[m], run.stack, artefacts)) for m in used}
-    made_with = versions()
-    for name in used:
-        _prepare(run, name, {job.case for job in jobs if job.method == name}, artefacts)
-    for job in watched(jobs, total=len(jobs), label="painting", console=run.console):
+    def __init__(self, run: Run):
+        self.run = run
+        self.artefacts = Artefacts(run.store.root / "artefacts")
+        self.made_with = versions()
+        self._built: dict[str, Halving] = {}
+        self._prepared: set[Unit] = set()
+
+    def paint(self, job: Job) -> list[tuple[Image.Image, Record]]:
+        """The pictures that the store lacks, with their records."""
+        if job.method not in self._built:
+            method, settings = self.run.methods[job.method], self.run.settings.methods[job.method]
+            self._built[job.method] = Halving(method.build(settings, self.run.stack, self.artefacts))
+        self._prepare(job)
+        return self._paint(job, self._built[job.method])
+
+    def _prepare(self, job: Job) -> None:
+        """Let a method do at once the work that the cases of a unit share.
+
+        What fails here is left to the painter, which meets it case by case.
+        """
+        run, prepare = self.run, self.run.methods[job.method].prepare
+        unit = unit_of(run, job.method, job.case)
+        if prepare is None or unit in self._prepared:
+            return
+        self._prepared.add(unit)
         try:
-            _paint(run, job, painters[job.method], made_with)
+            prepare(run.settings.methods[job.method], run.stack, self.artefacts, [run.cases[i] for i in unit.cases])
         except UserError:
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            log.warning("%s, %s: failed, the others go on (%s)", job.method, run.cases[job.case].id, reason)
-            for k in job.missing:
-                failure = Failure(job.method, run.cases[job.case].id, k, reason, traceback.format_exc())
-                run.store.put_failure(run.keys[job.method], run.cases[job.case], failure)
+            reason = str(error).split("\n")[0]
+            log.warning("%s: %d cases at once: %s: going on one by one", job.method, len(unit.cases), reason)
 
-
-def _prepare(run: Run, name: str, wanted: set[int], artefacts: Artefacts) -> None:
-    """Let a method do the work that several cases share, `batch_size` cases at once, for those that are `wanted`.
-
-    Groups are counted over all cases of the run, so that they are the same after a kill. What fails here is left to
-    the painter, which meets it case by case.
-    """
-    method, size = run.methods[name], run.settings.batch_size
-    if method.prepare is None:
-        return
-    firsts = [i for i in range(0, len(run.cases), size) if wanted & set(range(i, i + size))]
-    for first in watched(firsts, total=len(firsts), label=f"preparing {method.title}", console=run.console):
-        try:
-            method.prepare(run.settings.methods[name], run.stack, artefacts, run.cases[first : first + size])
-        except UserError:
-            raise
-        except Exception as error:
-            log.warning("%s: %d cases at once: %s: going on one by one", name, size, str(error).split("\n")[0])
-
-
-def _paint(
-    run: Run, job: Job, painter: Callable[[Case, Sequence[int]], list[Image.Image]], made_with: dict[str, str]
-) -> None:
-    case, cuda = run.cases[job.case], run.stack.device.type == "cuda"
-    seeds = [derive_seed(run.settings.base_seed, case.id, k) for k in job.ks]
-    if cuda:
-        torch.cuda.reset_peak_memory_stats()
-    started = time.perf_counter()
-    pictures = painter(case, seeds)
-    elapsed = (time.perf_counter() - started) / len(pictures)
-    peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else None
-    for k, seed, picture in zip(job.ks, seeds, pictures, strict=True):
-        if k in job.missing:
+    def _paint(self, job: Job, painter: Painter) -> list[tuple[Image.Image, Record]]:
+        run, case, cuda = self.run, self.run.cases[job.case], self.run.stack.device.type == "cuda"
+        seeds = [derive_seed(run.settings.base_seed, case.id, k) for k in job.ks]
+        if cuda:
+            torch.cuda.reset_peak_memory_stats()
+        started = time.perf_counter()
+        pictures = painter(case, seeds)
+        elapsed = (time.perf_counter() - started) / len(pictures)
+        peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else None
+        painted = []
+        for k, seed, picture in zip(job.ks, seeds, pictures, strict=True):
+            if k not in job.missing:
+                continue
             facts = {str(name): float(value) for name, value in picture.info.items() if isinstance(value, (int, float))}
             seconds = elapsed + facts.pop("shared_seconds", 0.0)
-            record = Record(
-                run.keys[job.method], job.method, case.id, case.domain, k, seed, seconds, peak, made_with, facts
-            )
-            run.store.put(case, picture, record)
+            key, made_with = run.keys[job.method], self.made_with
+            record = Record(key, job.method, case.id, case.domain, k, seed, seconds, peak, made_with, facts)
+            painted.append((picture, record))
+        return painted
+
+
+def generate(run: Run, jobs: Sequence[Job], painters: Painters | None = None) -> None:
+    """Paint every job and store its pictures, or the reason why there are none.
+
+    A `UserError` ends the run, since it would come back with every case, and so does what the disk refuses (OSError);
+    any other error belongs to its case, or with `fail_fast` ends the run, too (`FirstFailure`).
+    """
+    painters = painters or Painters(run)
+    for job in watched(_in_turn(run, jobs), total=len(jobs), label="painting", console=run.console):
+        run.stop.check()
+        if not job.missing:
+            continue
+        try:
+            painted = painters.paint(job)
+        except UserError:
+            raise
+        except Exception as error:
+            _record_failure(run, job, error)
+            continue
+        run.store.put_all(run.cases[job.case], painted)
+
+
+def _in_turn(run: Run, jobs: Sequence[Job]) -> Iterator[Job]:
+    """The jobs in order, without the images that another process has painted meanwhile.
+
+    Once another process is seen to work on the same results, the order is drawn by chance: two that walk in the same
+    order would paint everything twice, side by side.
+    """
+    waiting, alone, chance = list(jobs), True, Random()
+    while waiting:
+        job = waiting.pop(0 if alone else chance.randrange(len(waiting)))
+        if run.store.refresh([run.keys[job.method]]):
+            alone = False
+        yield replace(job, missing=lacking(run, job.method, job.case, job.missing))
+
+
+def _record_failure(run: Run, job: Job, error: Exception) -> None:
+    case, reason = run.cases[job.case], f"{type(error).__name__}: {error}".splitlines()[0]
+    lines = "".join(traceback.format_exception(error))
+    for k in job.missing:
+        run.store.put_failure(run.keys[job.method], case, Failure(job.method, case.id, k, reason, lines))
+    if run.settings.fail_fast:
+        raise FirstFailure(f"{job.method}, {case.id}: {reason}") from error
+    log.warning("%s, %s: failed, the others go on (%s)", job.method, case.id, reason)
 
 
 def failures(run: Run) -> list[Failure]:

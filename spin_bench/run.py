@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 
@@ -16,9 +16,18 @@ from spin_bench.metrics.record import CaseMetric, Metric
 from spin_bench.progress import watcher
 from spin_bench.settings import RunSettings
 from spin_bench.stack import Stack
+from spin_bench.stopping import Stop
 from spin_bench.store import Store, run_key
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Work that stays on one worker: cases of one method that share work (`Method.prepare`), or a single case."""
+
+    method: str
+    cases: tuple[int, ...]  # indices into the run's cases
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Run:
     keys: dict[str, str]  # method -> run key
     left_out: dict[str, str]  # method -> why it cannot paint here
     console: Console
+    stop: Stop = field(default_factory=Stop)
 
     def samples(self, method: str) -> int:
         """An unseeded method paints the same picture for every seed, so one is all there is."""
@@ -96,18 +106,40 @@ def _left_out(settings: RunSettings, stack: Stack, methods: dict[str, Method], c
     return reasons
 
 
-def plan(run: Run) -> list[Job]:
-    """What is missing from the store, method by method, in batches of one case.
+def plan(run: Run, chosen: Sequence[Unit] | None = None) -> list[Job]:
+    """What the store lacks of the `chosen` units (default: of all), method by method, in batches of one case.
 
     A batch that lacks one image is painted whole: sums of another batch size round differently, and a run that was
     killed is to end with the bytes of one that was not.
     """
+    run.store.refresh(run.keys.values())
     jobs = []
-    for method, key in run.keys.items():
-        for index, case in enumerate(run.cases):
-            for first in range(0, run.samples(method), run.settings.batch_size):
-                ks = tuple(range(first, min(first + run.settings.batch_size, run.samples(method))))
-                missing = tuple(k for k in ks if run.store.get(key, case, k) is None)
+    for unit in units(run) if chosen is None else chosen:
+        for index in unit.cases:
+            for first in range(0, run.samples(unit.method), run.settings.batch_size):
+                ks = tuple(range(first, min(first + run.settings.batch_size, run.samples(unit.method))))
+                missing = lacking(run, unit.method, index, ks)
                 if missing:
-                    jobs.append(Job(method, index, ks, missing))
+                    jobs.append(Job(unit.method, index, ks, missing))
     return jobs
+
+
+def lacking(run: Run, method: str, case: int, ks: Sequence[int]) -> tuple[int, ...]:
+    """Those of the images `ks` that the store does not hold, as far as it was read."""
+    return tuple(k for k in ks if run.store.stored(run.keys[method], run.cases[case], k) is None)
+
+
+def units(run: Run) -> list[Unit]:
+    """Everything that the run paints, method by method.
+
+    Groups of a method that shares work are counted over all cases of the run, so that they are the same on every
+    worker and after a kill.
+    """
+    return list(dict.fromkeys(unit_of(run, method, case) for method in run.keys for case in range(len(run.cases))))
+
+
+def unit_of(run: Run, method: str, case: int) -> Unit:
+    """The unit that a case of a method belongs to."""
+    size = run.settings.batch_size if run.methods[method].prepare else 1
+    first = case - case % size
+    return Unit(method, tuple(range(first, min(first + size, len(run.cases)))))

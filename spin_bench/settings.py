@@ -32,6 +32,7 @@ class RunSettings:
     limit: int | None  # cases
     base_seed: int
     batch_size: int
+    fail_fast: bool  # the first failure ends the run
     results_dir: Path
     store_dir: Path
     deviations: tuple[str, ...]  # from the published defaults, one line each
@@ -141,6 +142,7 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
         limit=config.limit,
         base_seed=config.base_seed,
         batch_size=config.batch_size,
+        fail_fast=config.fail_fast,
         results_dir=results,
         store_dir=Path(config.store_dir) if config.store_dir else results / "store",
         deviations=tuple(deviations),

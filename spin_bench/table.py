@@ -1,7 +1,5 @@
 """Fold a run's scores into its results folder: tables, costs, grid, links to the pictures."""
 
-import os
-import shutil
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +8,7 @@ from spin_bench.case import Case
 from spin_bench.collect import collect
 from spin_bench.groups import best_image, row_titles
 from spin_bench.painting import failures
+from spin_bench.pictures import link_pictures
 from spin_bench.report.grid import GridRow, write_grid
 from spin_bench.report.tables import terminal_tables, write_cost, write_tables
 from spin_bench.run import Run
@@ -46,26 +45,6 @@ def _notes(run: Run) -> list[str]:
     return notes
 
 
-def _link_pictures(run: Run, folder: Path) -> None:
-    """The store's pictures and records under readable names; hard links where the file system has them."""
-    images = folder / "images"
-    if images.exists():
-        shutil.rmtree(images)
-    for method, key in run.keys.items():
-        for case in run.cases:
-            target = images / method / case.id
-            target.mkdir(parents=True)
-            for k in range(run.samples(method)):
-                for suffix in ("png", "json"):
-                    source = run.store.case_folder(key, case) / f"{k}.{suffix}"
-                    if not source.exists():
-                        continue  # failed; the table counts it
-                    try:
-                        os.link(source, target / source.name)
-                    except OSError:
-                        shutil.copyfile(source, target / source.name)
-
-
 def _shown(run: Run, method: str, case: Case) -> Image.Image | None:
     key = run.keys[method]
     stored = run.store.get(key, case, best_image(run, method, run.store.records(key, case, run.samples(method))))
@@ -99,7 +78,7 @@ def fold(run: Run) -> Path:
     title = f"{run.settings.experiment}: {run.settings.dataset.name} on {run.settings.stack.name}"
     write_tables(scores, methods=titles, records=records, folder=folder, title=title, notes=_notes(run))
     write_cost(costs, methods={name: titles[name] for name in run.keys}, folder=folder)
-    _link_pictures(run, folder)
+    link_pictures(run, folder / "images")
     _write_grid(run, folder / "grid.png")
     summary = summarise(scores, methods=list(titles), metrics=list(records))
     for table in terminal_tables(summary, titles, records, width=run.console.width):

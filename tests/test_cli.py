@@ -183,9 +183,9 @@ def test_a_full_disk_loses_nothing(
 
 def test_results_of_another_version_are_refused(benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (tmp_path / "store").mkdir()
-    (tmp_path / "store" / "format.json").write_text('{"format": 0}')
+    (tmp_path / "store" / "format.json").write_text('{"format": 1}')
     assert main(_arguments(benchmark_root, tmp_path)) == 2
-    assert "written in format 0" in capsys.readouterr().err
+    assert "written in format 1, this version reads 2: spin-bench store migrate" in capsys.readouterr().err
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["format.json"]
 
 

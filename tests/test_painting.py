@@ -186,7 +186,7 @@ def test_shared_work_is_done_first_in_groups_that_a_kill_does_not_change(
     run = _run(paint, benchmark_root, tmp_path, stack, "batch_size=2")
     run = replace(run, methods={"fake": replace(run.methods["fake"], prepare=shared)})
     jobs = plan(run)
-    generate(run, jobs[2:])
+    generate(run, jobs[2:5])
     assert groups == [["real-0001", "real-0002"], ["real-0003"]]
     groups.clear()
     generate(run, [jobs[-1]])
@@ -224,7 +224,7 @@ def test_a_metric_of_the_case_is_one_number_a_row(benchmark_root: Path, tmp_path
             expected = CASE_METRICS["diversity_crop"].compute(Batch([case] * 4, pictures, stack))
         assert found[case.id, "fake@top4"] == pytest.approx(expected, abs=1e-6)
         assert np.isnan(found[case.id, "fake@top1"])  # one picture has no diversity
-    before = {path: path.read_bytes() for path in tmp_path.rglob("scores.json")}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
     score(run)
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("scores.json")}
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
     assert "diversity" in (fold(run) / "table.md").read_text()

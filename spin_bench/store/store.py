@@ -1,0 +1,146 @@
+"""Pictures and scores by run key, case and image number."""
+
+import hashlib
+import io
+import logging
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from spin_bench.case import Case
+from spin_bench.files import write_whole
+from spin_bench.identity import canonical
+from spin_bench.store.format import STORE_FORMAT, check_format
+from spin_bench.store.index import SHARDS, Index, Stored, picture_name
+from spin_bench.store.records import Failure, Record
+from spin_bench.store.shards import Shard
+
+log = logging.getLogger(__name__)
+
+SETTINGS = "settings.json"
+
+
+def folder_name(case: Case) -> str:
+    """Of the case's pictures; a case of another content has another one."""
+    return f"{case.id}-{case.digest[:16]}"
+
+
+class Store:
+    """A folder of results. What other processes write is seen after `refresh`, what this one writes at once."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        mend = f"spin-bench store migrate store_dir={root} brings format 1 over; or start anew with another store_dir"
+        check_format(root, wanted=STORE_FORMAT, mend=mend)
+        self._indices: dict[str, Index] = {}
+        self._shards: dict[str, Shard] = {}
+
+    def index(self, run_key: str) -> Index:
+        """What is known of a run key, read once."""
+        if run_key not in self._indices:
+            self._indices[run_key] = Index(self.root / run_key)
+            self._indices[run_key].refresh()
+        return self._indices[run_key]
+
+    def refresh(self, run_keys: Collection[str] | None = None) -> bool:
+        """See what other processes have written, of `run_keys` or of all that are in use; True where they have."""
+        known = [self.index(key) for key in run_keys] if run_keys is not None else list(self._indices.values())
+        return sum(index.refresh() for index in known) > 0  # every one of them, not the first alone
+
+    def case_folder(self, run_key: str, case: Case) -> Path:
+        return self.root / run_key / folder_name(case)
+
+    def describe(self, run_key: str, identity: Any) -> None:
+        path = self.root / run_key / SETTINGS
+        if not path.exists():
+            write_whole(path, canonical(identity).encode())
+
+    def put(self, case: Case, picture: Image.Image, record: Record) -> None:
+        self.put_all(case, [(picture, record)])
+
+    def put_all(self, case: Case, painted: Sequence[tuple[Image.Image, Record]]) -> None:
+        """Keep pictures of one case and run key: first their files, then what is known of them, in one write."""
+        entries = []
+        for picture, record in painted:
+            buffer = io.BytesIO()
+            picture.save(buffer, format="PNG")
+            record = replace(record, sha256=hashlib.sha256(buffer.getvalue()).hexdigest())
+            path = self.case_folder(record.run_key, case) / picture_name(record)
+            write_whole(path, buffer.getvalue())
+            stat = path.stat()
+            at = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+            entries.append(_entry("picture", case, {"record": asdict(record), **at}))
+        if painted:
+            self._append(painted[0][1].run_key, entries)
+
+    def put_failure(self, run_key: str, case: Case, failure: Failure) -> None:
+        self._append(run_key, [_entry("failure", case, {"failure": asdict(failure)})])
+
+    def failure(self, run_key: str, case: Case, k: int) -> Failure | None:
+        """Why the last try at this picture failed; None where it did not, or was never made."""
+        index, item = self.index(run_key), (folder_name(case), k)
+        return None if index.picture(*item) or item not in index.failures else index.failures[item][1]
+
+    def stored(self, run_key: str, case: Case, k: int) -> Stored | None:
+        """Where the picture is, and its record; the content is not compared."""
+        return self.index(run_key).picture(folder_name(case), k)
+
+    def record(self, run_key: str, case: Case, k: int) -> Record | None:
+        """The picture's record alone, its content not compared."""
+        stored = self.stored(run_key, case, k)
+        return stored.record if stored else None
+
+    def records(self, run_key: str, case: Case, samples: int) -> dict[int, Record]:
+        """Records by image number, of those that are there."""
+        found = {k: self.record(run_key, case, k) for k in range(samples)}
+        return {k: record for k, record in found.items() if record is not None}
+
+    def get(self, run_key: str, case: Case, k: int) -> tuple[Image.Image, Record] | None:
+        """The picture and its record, or None where either is missing or the picture is not what was written."""
+        while stored := self.stored(run_key, case, k):
+            try:
+                content = stored.path.read_bytes()
+            except FileNotFoundError:
+                content = b""
+            if hashlib.sha256(content).hexdigest() == stored.record.sha256:
+                return Image.open(io.BytesIO(content)).convert("RGB"), stored.record
+            log.warning("%s: altered since it was written, will be painted again", stored.path)
+            self.index(run_key).drop(folder_name(case), stored)
+        return None
+
+    def scores(self, run_key: str, case: Case) -> dict[str, dict[int, float | None]]:
+        """Metric key -> k -> value, None for a missing value; of the pictures that are there now."""
+        return self.index(run_key).valid_scores(folder_name(case))
+
+    def put_scores(
+        self,
+        run_key: str,
+        case: Case,
+        scores: dict[str, dict[int, float | None]],
+        *,
+        of: Sequence[int] | None = None,
+    ) -> None:
+        """Add to what is there; a value that is there stays.
+
+        A value counts as long as its picture is the one that it was computed from; with `of`, as long as all of those
+        are.
+        """
+        ks = {k for values in scores.values() for k in values} if of is None else of
+        pictures = {k: self.index(run_key).sha256(folder_name(case), k) for k in ks}
+        self._append(run_key, [_entry("scores", case, {"scores": scores, "of": pictures, "whole": of is not None})])
+
+    def _append(self, run_key: str, entries: Sequence[Any]) -> None:
+        index = self.index(run_key)
+        shard = self._shards.setdefault(run_key, Shard(self.root / run_key / SHARDS))
+        shard.append(entries)
+        assert shard.path is not None
+        index.skip(shard.path, shard.size)
+        index.add(entries)
+
+
+def _entry(kind: str, case: Case, content: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "case": folder_name(case), "time": time.time(), **content}
