@@ -16,7 +16,7 @@ export MALLOC_MMAP_MAX_ = 0
 export MALLOC_TRIM_THRESHOLD_ = 17179869184
 export MALLOC_TOP_PAD_ = 268435456
 
-.PHONY: help setup reproduce-table reference bench test check mini mini-report validate clean
+.PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations bench test check mini mini-report validate clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -34,6 +34,13 @@ reproduce-table: $(STAMP) ## the main table: STACK=mini (default) or sd14, DATA=
 reference: $(STAMP) ## the committed reference runs of the embedded stack: the real domain, then the others
 	$(BIN)/spin-bench experiment=table1 limit=$(REFERENCE_LIMIT) results_dir=results/reference store_dir=results/store
 	$(BIN)/spin-bench experiment=domains results_dir=results/reference store_dir=results/store
+
+sweep-cfg: $(STAMP) ## similarity against coherence over the guidance scale, STACK, DATA and LIMIT as above
+sweep-steps: $(STAMP) ## over the denoising steps
+sweep-lr: $(STAMP) ## over the learning rate of Spin's embedding
+sweep-iterations: $(STAMP) ## over how long it is learned
+sweep-cfg sweep-steps sweep-lr sweep-iterations:
+	$(BIN)/spin-bench sweep=$(@:sweep-%=%) stack=$(STACK) $(DATASET) limit=$(LIMIT)
 
 bench: $(STAMP) ## time every method, and how much of it is not the networks'
 	$(BIN)/python bench/overhead.py

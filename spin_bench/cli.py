@@ -1,7 +1,9 @@
 """The command: `spin-bench [command] [override ...]`.
 
 spin-bench experiment=table1 limit=8 methods=[spin,copy_paste]
+spin-bench sweep=cfg limit=8
 spin-bench --multirun method=spin method.guidance_scale=3,5,7.5
+spin-bench store ls
 spin-bench validate dataset=tficon dataset.root=/data/tficon
 spin-bench metrics stack=mini
 """
@@ -9,9 +11,12 @@ spin-bench metrics stack=mini
 import errno
 import logging
 import os
+import pkgutil
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 import hydra
@@ -24,6 +29,8 @@ from rich.logging import RichHandler
 from spin_bench.allocator import restart_with_settings
 from spin_bench.errors import FirstFailure, UserError, unknown
 from spin_bench.stopping import Stopped
+
+Command = Callable[[DictConfig, Console], int]
 
 DONE = 0
 BAD_INPUT = 2
@@ -58,34 +65,13 @@ def _explained(error: Exception, overrides: list[str]) -> UserError:
     return UserError(f"{lines[0]} (in: {' '.join(overrides)})")
 
 
-def run_command(config: DictConfig, console: Console) -> int:
-    """Paint, score and fold one experiment."""
-    from spin_bench.methods import methods
-    from spin_bench.metrics.record import CaseMetric, Metric
-    from spin_bench.metrics.registry import CASE_METRICS, METRICS
-    from spin_bench.painting import failures
-    from spin_bench.run import plan, prepare
-    from spin_bench.settings import run_settings
-    from spin_bench.stacks.load import load_stack
-    from spin_bench.table import fold
-    from spin_bench.work import work
+def lazy(path: str) -> Command:
+    """The command at "module:function", imported when it runs: models' libraries take seconds to import."""
 
-    known = methods()
-    metrics: dict[str, Metric | CaseMetric] = {**METRICS, **CASE_METRICS}
-    settings = run_settings(config, known, metrics)
-    run = prepare(settings, load_stack(settings.stack), known, metrics, console)
-    console.print(
-        f"{len(run.cases)} cases, {len(run.keys)} methods; {sum(len(job.missing) for job in plan(run))} images to paint"
-    )
-    with run.stop.listening():
-        work(run)
-    folder = fold(run)
-    console.print(f"Table, figures and pictures: [bold]{folder}[/bold]")
-    failed = failures(run)
-    if failed:
-        console.print(f"{len(failed)} images failed, the table counts them as missing; the same command tries again")
-        return SOME_FAILED
-    return DONE
+    def command(config: DictConfig, console: Console) -> int:
+        return pkgutil.resolve_name(path)(config, console)
+
+    return command
 
 
 def validate_command(config: DictConfig, console: Console) -> int:
@@ -118,14 +104,20 @@ def metrics_command(config: DictConfig, console: Console) -> int:
     return DONE
 
 
-COMMANDS: dict[str, Callable[[DictConfig, Console], int]] = {
-    "run": run_command,
+COMMANDS: dict[str, Command] = {
+    "run": lazy("spin_bench.commands.run:run_command"),
+    "fold": lazy("spin_bench.commands.run:fold_command"),
     "validate": validate_command,
     "metrics": metrics_command,
+    "store ls": lazy("spin_bench.commands.store:ls_command"),
+    "store verify": lazy("spin_bench.commands.store:verify_command"),
+    "store gc": lazy("spin_bench.commands.store:gc_command"),
+    "store export": lazy("spin_bench.commands.store:export_command"),
+    "store migrate": lazy("spin_bench.commands.store:migrate_command"),
 }
 
 
-def guarded(command: Callable[[DictConfig, Console], int], config: DictConfig, console: Console) -> int:
+def guarded(command: Command, config: DictConfig, console: Console) -> int:
     """Run a command; what the user can mend becomes one line and an exit code."""
     try:
         return command(config, console)
@@ -153,17 +145,13 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
-def _multirun(overrides: list[str], console: Console) -> int:
-    """Hydra's own sweep; each job is one run, and its exit code is the first that is not 0."""
-    codes: list[int] = []
+def _multirun(words: list[str]) -> int:
+    """A sweep: each job is one run."""
+    from spin_bench.commands.run import run_command
+    from spin_bench.sweep import StackCache, multirun
 
-    @hydra.main(version_base="1.3", config_path=str(config_folder().resolve()), config_name="config")
-    def job(config: DictConfig) -> None:
-        codes.append(guarded(run_command, config, console))
-
-    sys.argv = [sys.argv[0], *overrides]
-    job()
-    return next((code for code in codes if code), 0)
+    command = partial(run_command, load=StackCache())
+    return multirun(words, lambda config: guarded(command, config, Console()), conf=config_folder().resolve())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -175,13 +163,14 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(__doc__, markup=False)
         console.print(f"commands: {', '.join(COMMANDS)}; settings: {config_folder() / 'config.yaml'}", markup=False)
         return 0
-    if any(word in ("-m", "--multirun") for word in words):
-        return _multirun(words, console)
-    name = words.pop(0) if words and "=" not in words[0] else "run"
+    if any(word in ("-m", "--multirun") or word.startswith("sweep=") for word in words):
+        return _multirun(words)
+    leading = list(takewhile(lambda word: "=" not in word, words))
+    name = " ".join(leading) or "run"
     try:
         if name not in COMMANDS:
             raise unknown("command", name, list(COMMANDS))
-        config = compose(words)
+        config = compose(words[len(leading) :])
     except UserError as error:
         print(f"spin-bench: {error}", file=sys.stderr)
         return BAD_INPUT

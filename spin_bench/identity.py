@@ -30,3 +30,13 @@ def run_key(identity: Any) -> str:
 def derive_seed(base_seed: int, case_id: str, k: int) -> int:
     """The seed of image `k` of a case, in [0, 2^63)."""
     return int(key_of([base_seed, case_id, k])[:16], 16) >> 1
+
+
+def leaves(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested objects (what `canonical` text reads back as) flattened to dotted names."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        found |= leaves(inner, f"{prefix}.{name}" if prefix else name)
+    return found

@@ -131,6 +131,8 @@ def generate(run: Run, jobs: Sequence[Job], painters: Painters | None = None) ->
     A `UserError` ends the run, since it would come back with every case, and so does what the disk refuses (OSError);
     any other error belongs to its case, or with `fail_fast` ends the run, too (`FirstFailure`).
     """
+    if jobs:
+        run.store.check_writable()
     painters = painters or Painters(run)
     for job in watched(_in_turn(run, jobs), total=len(jobs), label="painting", console=run.console):
         run.stop.check()

@@ -20,7 +20,10 @@ class _Rate(ProgressColumn):
 
 
 def watched(items: Iterable[T], *, total: int, label: str, console: Console) -> Iterator[T]:
-    """Yield `items` under a progress bar with rate and time left."""
+    """Yield `items` under a progress bar with rate and time left; under none where there are no items."""
+    if not total:
+        yield from items
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(label, total=total)

@@ -129,6 +129,16 @@ def lacking(run: Run, method: str, case: int, ks: Sequence[int]) -> tuple[int, .
     return tuple(k for k in ks if run.store.stored(run.keys[method], run.cases[case], k) is None)
 
 
+def unpainted(run: Run) -> int:
+    """How many images are neither there nor known to have failed, as far as the store was read."""
+    return sum(
+        run.store.stored(key, case, k) is None and run.store.failure(key, case, k) is None
+        for method, key in run.keys.items()
+        for case in run.cases
+        for k in range(run.samples(method))
+    )
+
+
 def units(run: Run) -> list[Unit]:
     """Everything that the run paints, method by method.
 

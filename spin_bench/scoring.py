@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 
 from spin_bench.case import Case
-from spin_bench.groups import groups
+from spin_bench.groups import Group, groups
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.record import CaseMetric
 from spin_bench.progress import watched
 from spin_bench.run import Run, Unit, units
 
@@ -20,11 +21,20 @@ def score(run: Run, chosen: Sequence[Unit] | None = None) -> None:
     a case, before or after a kill, is not to change its numbers. A case whose pictures are not all there yet waits.
     """
     run.store.refresh(run.keys.values())
-    found = units(run) if chosen is None else chosen
-    pairs = [(unit.method, run.cases[index]) for unit in found for index in unit.cases]
-    pairs = [(method, case) for method, case in pairs if _finished(run, method, case)]
+    pairs = [(method, case) for method, case in _pairs(run, chosen) if _finished(run, method, case)]
     _score_pictures(run, pairs)
     _score_cases(run, pairs)
+
+
+def unscored(run: Run, chosen: Sequence[Unit] | None = None) -> int:
+    """How many cases of the `chosen` units lack a score, as far as the store was read."""
+    pairs = _pairs(run, chosen)
+    return len(_pictures_todo(run, pairs)) + len(_cases_todo(run, pairs))
+
+
+def _pairs(run: Run, chosen: Sequence[Unit] | None) -> list[tuple[str, Case]]:
+    found = units(run) if chosen is None else chosen
+    return [(unit.method, run.cases[index]) for unit in found for index in unit.cases]
 
 
 def _finished(run: Run, method: str, case: Case) -> bool:
@@ -33,9 +43,10 @@ def _finished(run: Run, method: str, case: Case) -> bool:
     return all(run.store.record(key, case, k) or run.store.failure(key, case, k) for k in ks)
 
 
-@torch.no_grad()
-def _score_cases(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
-    """Metrics of all pictures of a case; each row of the table has a score of its own pictures."""
+def _cases_todo(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[tuple[Group, CaseMetric]]:
+    """Groups of pictures, and the metrics of whole groups that they lack."""
+    if not run.case_metrics:
+        return []
     wanted = {(method, case.id) for method, case in pairs}
     todo = []
     for group in groups(run):
@@ -43,7 +54,13 @@ def _score_cases(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
         for metric in run.case_metrics.values():
             if group.ks and metric.group_key(run.stack, group.ks) not in known:
                 todo.append((group, metric))
-    todo = [(group, metric) for group, metric in todo if (group.method, group.case.id) in wanted]
+    return [(group, metric) for group, metric in todo if (group.method, group.case.id) in wanted]
+
+
+@torch.no_grad()
+def _score_cases(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
+    """Metrics of all pictures of a case; each row of the table has a score of its own pictures."""
+    todo = _cases_todo(run, pairs)
     for group, metric in watched(todo, total=len(todo), label="scoring cases", console=run.console):
         run.stop.check()
         key, case = run.keys[group.method], group.case
@@ -56,19 +73,15 @@ def _score_cases(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
         run.store.put_scores(key, case, {metric.group_key(run.stack, group.ks): scores}, of=group.ks)
 
 
-def _unscored(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[tuple[str, Case, list[int], list[str]]]:
+def _pictures_todo(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[tuple[str, Case, list[int], list[str]]]:
     """(method, case, ks, metrics) that have pictures but not every score."""
-    found = []
+    found, keys = [], {name: metric.key(run.stack) for name, metric in run.metrics.items()}
     for method, case in pairs:
         known = run.store.scores(run.keys[method], case)
         records = run.store.records(run.keys[method], case, run.samples(method))
         for first in range(0, run.samples(method), SCORED_TOGETHER):
             ks = [k for k in records if first <= k < first + SCORED_TOGETHER]
-            missing = [
-                name
-                for name, metric in run.metrics.items()
-                if any(k not in known.get(metric.key(run.stack), {}) for k in ks)
-            ]
+            missing = [name for name, key in keys.items() if any(k not in known.get(key, {}) for k in ks)]
             if missing:
                 found.append((method, case, ks, missing))
     return found
@@ -77,7 +90,7 @@ def _unscored(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[tuple[str, Ca
 @torch.no_grad()
 def _score_pictures(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
     """All pictures of a case together."""
-    todo = _unscored(run, pairs)
+    todo = _pictures_todo(run, pairs)
     for method, case, ks, names in watched(todo, total=len(todo), label="scoring", console=run.console):
         run.stop.check()
         stored = [run.store.get(run.keys[method], case, k) for k in ks]

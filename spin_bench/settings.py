@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from spin_bench.datasets import DatasetConfig
 from spin_bench.errors import UserError, unknown
+from spin_bench.executors.config import ExecutorConfig, Shard
 from spin_bench.methods import Method
 from spin_bench.stacks.config import StackConfig
 
@@ -33,6 +34,9 @@ class RunSettings:
     base_seed: int
     batch_size: int
     fail_fast: bool  # the first failure ends the run
+    overwrite: bool  # results of the same name may have had other settings
+    executor: ExecutorConfig
+    shard: Shard
     results_dir: Path
     store_dir: Path
     deviations: tuple[str, ...]  # from the published defaults, one line each
@@ -103,6 +107,10 @@ def dataset_config(config: DictConfig) -> DatasetConfig:
     )
 
 
+def store_folder(config: DictConfig) -> Path:
+    return Path(config.store_dir) if config.store_dir else Path(config.results_dir) / "store"
+
+
 def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mapping[str, Any]) -> RunSettings:
     """Check everything that can be checked before any model is loaded."""
     stack = stack_config(config)
@@ -130,7 +138,6 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
             raise UserError(f"{key}={count}: must be a whole number of at least 1")
     if config.limit is not None and (not isinstance(config.limit, int) or config.limit < 1):
         raise UserError(f"limit={config.limit}: must be a whole number of at least 1, or null for all cases")
-    results = Path(config.results_dir)
     return RunSettings(
         experiment=config.experiment_name,
         stack=stack,
@@ -143,7 +150,10 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
         base_seed=config.base_seed,
         batch_size=config.batch_size,
         fail_fast=config.fail_fast,
-        results_dir=results,
-        store_dir=Path(config.store_dir) if config.store_dir else results / "store",
+        overwrite=config.overwrite,
+        executor=typed(ExecutorConfig, _plain(config.executor), "executor"),
+        shard=typed(Shard, _plain(config.shard), "shard"),
+        results_dir=Path(config.results_dir),
+        store_dir=store_folder(config),
         deviations=tuple(deviations),
     )

@@ -24,6 +24,10 @@ class Stop:
     def __init__(self) -> None:
         self._signum = 0
 
+    def request(self, signum: int) -> None:
+        """Let the next `check` raise."""
+        self._signum = signum
+
     def check(self) -> None:
         """Raise `Stopped` where a signal has come."""
         if self._signum:
@@ -44,6 +48,6 @@ class Stop:
 
     def _note(self, signum: int, _frame: FrameType | None) -> None:
         self.check()
-        self._signum = signum
+        self.request(signum)
         # not print(): the signal may have come in the middle of one
         os.write(2, b"\nspin-bench: stopping after the batch in flight; once more to stop at once\n")

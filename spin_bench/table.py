@@ -7,22 +7,18 @@ from PIL import Image
 from spin_bench.case import Case
 from spin_bench.collect import collect
 from spin_bench.groups import best_image, row_titles
+from spin_bench.naming import results_folder
 from spin_bench.painting import failures
 from spin_bench.pictures import link_pictures
 from spin_bench.report.grid import GridRow, write_grid
 from spin_bench.report.tables import terminal_tables, write_cost, write_tables
-from spin_bench.run import Run
+from spin_bench.run import Run, unpainted
 from spin_bench.stats import summarise
 from spin_bench.store import check_format
 
 GRID_ROWS = 12
 
 _MINI = "Made by the embedded mini stack (64 px, models trained on toy scenes): not a number of any paper."
-
-
-def results_folder(run: Run) -> Path:
-    settings = run.settings
-    return settings.results_dir / settings.stack.name / settings.dataset.name / settings.experiment
 
 
 def _notes(run: Run) -> list[str]:
@@ -37,6 +33,9 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"{novel} of the cases show an object that none of the models was trained on.")
     notes.append("Intervals: 95 % BCa bootstrap over cases, after the mean over a case's images.")
     notes += [f"Deviation: {line}" for line in settings.deviations] or ["Deviations from the published defaults: none."]
+    unfinished = unpainted(run)
+    if unfinished:
+        notes.append(f"Not finished: {unfinished} images are not painted yet.")
     notes += [f"Left out: {run.methods[name].title}: {why}." for name, why in run.left_out.items()]
     failed = failures(run)
     if failed:
@@ -65,7 +64,7 @@ def _write_grid(run: Run, path: Path) -> None:
 
 def fold(run: Run) -> Path:
     """Write every file of the results folder, print the table, return the folder."""
-    folder = results_folder(run)
+    folder = results_folder(run.settings)
     check_format(folder)
     scores, costs = collect(run)
     titles = row_titles(run)

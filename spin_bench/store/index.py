@@ -52,6 +52,7 @@ class Index:
         self.pictures: dict[Item, list[Stored]] = {}
         self.failures: dict[Item, tuple[float, Failure]] = {}
         self.scores: dict[str, dict[str, dict[int, list[Score]]]] = {}  # case's folder -> metric key -> k
+        self.problems: list[str] = []  # a line each
         self._read: dict[str, tuple[int, int]] = {}  # shard -> bytes of it that are known, its size then
 
     def refresh(self) -> bool:
@@ -60,9 +61,10 @@ class Index:
         for path in sorted(self._shards()):
             known, size = self._read.get(path.name, (0, 0))
             if (now := path.stat().st_size) != size:
-                found, known = read_new(path, known)
+                found, known, problems = read_new(path, known)
                 self._read[path.name] = known, now
                 entries += found
+                self._warn(problems)
         self.add(entries)
         return bool(entries)
 
@@ -84,7 +86,12 @@ class Index:
             try:
                 kinds[entry["kind"]](entry, listings)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                log.warning("%s: an entry that this version cannot read is ignored (%r)", self.folder, error)
+                self._warn([f"{self.folder}: an entry that this version cannot read is ignored ({error!r})"])
+
+    def _warn(self, problems: Iterable[str]) -> None:
+        for problem in problems:
+            log.warning(problem)
+            self.problems.append(problem)
 
     def _add_picture(self, entry: dict[str, Any], listings: dict[str, Listing]) -> None:
         record, case = Record(**entry["record"]), entry["case"]
@@ -96,7 +103,7 @@ class Index:
             return
         size, mtime = found
         if size != entry["size"] or (mtime != entry["mtime_ns"] and digest_of(path) != record.sha256):
-            log.warning("%s: altered since it was written, will be painted again", path)
+            self._warn([f"{path}: altered since it was written, will be painted again"])
             return
         known = [stored for stored in self.pictures.get((case, record.k), []) if stored.path != path]
         self.pictures[case, record.k] = sorted([*known, Stored(record, path, entry["time"])], key=lambda s: s.time)

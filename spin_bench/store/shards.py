@@ -5,7 +5,6 @@ a kill, or altered later, is never taken for what was written.
 """
 
 import json
-import logging
 import os
 import secrets
 import socket
@@ -15,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from spin_bench.identity import canonical
-
-log = logging.getLogger(__name__)
 
 SUFFIX = ".jsonl"
 _HEAD, _MIDDLE, _END = b'{"entry":', b',"crc32":"', b'"}'
@@ -37,21 +34,21 @@ def unseal(line: bytes) -> Any:
     return json.loads(text)
 
 
-def read_new(path: Path, offset: int) -> tuple[list[Any], int]:
-    """The whole entries behind `offset`, and where the next one will begin. Damaged lines are left out, and said."""
+def read_new(path: Path, offset: int) -> tuple[list[Any], int, list[str]]:
+    """The whole entries behind `offset`, where the next one will begin, and a line for each that is damaged."""
     with path.open("rb") as file:
         file.seek(offset)
         content = file.read()
     *lines, torn = content.split(b"\n")
-    entries = []
+    entries, problems = [], []
     for line in lines:
         try:
             entries.append(unseal(line))
         except ValueError:
-            log.warning("%s: a damaged line is ignored, what it said will be done again: %.40r", path, line)
+            problems.append(f"{path}: a damaged line is ignored, what it said will be done again: {line[:40]!r}")
     if torn:
-        log.warning("%s: its last line is torn and ignored, what it said will be done again", path)
-    return entries, offset + len(content) - len(torn)
+        problems.append(f"{path}: its last line is torn and ignored, what it said will be done again")
+    return entries, offset + len(content) - len(torn), problems
 
 
 class Shard:

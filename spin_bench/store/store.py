@@ -5,7 +5,7 @@ import io
 import logging
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 from spin_bench.case import Case
 from spin_bench.files import write_whole
 from spin_bench.identity import canonical
+from spin_bench.store.entries import failure_entry, picture_entry, scores_entry
 from spin_bench.store.format import STORE_FORMAT, check_format
 from spin_bench.store.index import SHARDS, Index, Stored, picture_name
 from spin_bench.store.records import Failure, Record
@@ -22,6 +23,7 @@ from spin_bench.store.shards import Shard
 log = logging.getLogger(__name__)
 
 SETTINGS = "settings.json"
+MEND = "spin-bench store migrate store_dir={root} brings format 1 over; or start anew with another store_dir"
 
 
 def folder_name(case: Case) -> str:
@@ -34,8 +36,7 @@ class Store:
 
     def __init__(self, root: Path):
         self.root = root
-        mend = f"spin-bench store migrate store_dir={root} brings format 1 over; or start anew with another store_dir"
-        check_format(root, wanted=STORE_FORMAT, mend=mend)
+        check_format(root, wanted=STORE_FORMAT, mend=MEND.format(root=root))
         self._indices: dict[str, Index] = {}
         self._shards: dict[str, Shard] = {}
 
@@ -50,6 +51,12 @@ class Store:
         """See what other processes have written, of `run_keys` or of all that are in use; True where they have."""
         known = [self.index(key) for key in run_keys] if run_keys is not None else list(self._indices.values())
         return sum(index.refresh() for index in known) > 0  # every one of them, not the first alone
+
+    def check_writable(self) -> None:
+        """OSError where nothing can be written here: better now than after the first batch."""
+        path = self.root / ".writable"
+        write_whole(path, b"")
+        path.unlink(missing_ok=True)
 
     def case_folder(self, run_key: str, case: Case) -> Path:
         return self.root / run_key / folder_name(case)
@@ -71,14 +78,12 @@ class Store:
             record = replace(record, sha256=hashlib.sha256(buffer.getvalue()).hexdigest())
             path = self.case_folder(record.run_key, case) / picture_name(record)
             write_whole(path, buffer.getvalue())
-            stat = path.stat()
-            at = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-            entries.append(_entry("picture", case, {"record": asdict(record), **at}))
+            entries.append(picture_entry(folder_name(case), path, record, time.time()))
         if painted:
             self._append(painted[0][1].run_key, entries)
 
     def put_failure(self, run_key: str, case: Case, failure: Failure) -> None:
-        self._append(run_key, [_entry("failure", case, {"failure": asdict(failure)})])
+        self._append(run_key, [failure_entry(folder_name(case), failure, time.time())])
 
     def failure(self, run_key: str, case: Case, k: int) -> Failure | None:
         """Why the last try at this picture failed; None where it did not, or was never made."""
@@ -131,7 +136,8 @@ class Store:
         """
         ks = {k for values in scores.values() for k in values} if of is None else of
         pictures = {k: self.index(run_key).sha256(folder_name(case), k) for k in ks}
-        self._append(run_key, [_entry("scores", case, {"scores": scores, "of": pictures, "whole": of is not None})])
+        entry = scores_entry(folder_name(case), scores, pictures, time.time(), whole=of is not None)
+        self._append(run_key, [entry])
 
     def _append(self, run_key: str, entries: Sequence[Any]) -> None:
         index = self.index(run_key)
@@ -140,7 +146,3 @@ class Store:
         assert shard.path is not None
         index.skip(shard.path, shard.size)
         index.add(entries)
-
-
-def _entry(kind: str, case: Case, content: dict[str, Any]) -> dict[str, Any]:
-    return {"kind": kind, "case": folder_name(case), "time": time.time(), **content}
