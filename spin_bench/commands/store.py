@@ -60,9 +60,9 @@ def verify_command(config: DictConfig, console: Console) -> int:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     pictures = sum(holding(root, key).pictures for key in _keys(config, root))
     if found:
-        console.print(f"{root}: {len(found)} problems; what is gone is painted and scored again by its run's command")
+        console.print(f"{root}: {len(found)} problems; their run's command does again what is gone", soft_wrap=True)
         return DAMAGED
-    console.print(f"{root}: {pictures} pictures, all as they were written")
+    console.print(f"{root}: {pictures} pictures, all as they were written", soft_wrap=True)
     return DONE
 
 
@@ -81,7 +81,7 @@ def gc_command(config: DictConfig, console: Console) -> int:
         if not config.store.dry_run:
             shutil.rmtree(root / key)
     verb = "would free" if config.store.dry_run else "freed"
-    console.print(f"{root}: {count} files, {verb} {freed / 1e6:.1f} MB", highlight=False)
+    console.print(f"{root}: {count} files, {verb} {freed / 1e6:.1f} MB", highlight=False, soft_wrap=True)
     return DONE
 
 
