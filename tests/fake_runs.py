@@ -30,7 +30,7 @@ class NoSettings:
 
 @dataclass(frozen=True)
 class Event:
-    """`what` is paint, stored or score; a painted image is named by its method and seed, `looked` is when the store was read."""
+    """`what` is paint, stored or score; an image is named by its method and seed; `looked`: when the store was read."""
 
     time: float
     pid: int

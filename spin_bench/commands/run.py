@@ -5,7 +5,6 @@ from collections.abc import Callable
 from omegaconf import DictConfig
 from rich.console import Console
 
-from spin_bench.executors.env import check_shard
 from spin_bench.executors.registry import executor
 from spin_bench.methods import methods
 from spin_bench.metrics.record import CaseMetric, Metric
@@ -28,7 +27,7 @@ DONE, SOME_FAILED = 0, 3
 def run_command(config: DictConfig, console: Console, load: LoadStack = load_stack) -> int:
     """Paint, score and fold one experiment; a worker that leaves others something to do does not fold."""
     run = _prepared(config, console, load)
-    execute = executor(run.settings.executor.name)
+    execute = executor(run.settings)
     todo = sum(len(job.missing) for job in plan(run))
     console.print(f"{len(run.cases)} cases, {len(run.keys)} methods; {todo} images to paint")
     try:
@@ -58,8 +57,7 @@ def _prepared(config: DictConfig, console: Console, load: LoadStack) -> Run:
     known = methods()
     metrics: dict[str, Metric | CaseMetric] = {**METRICS, **CASE_METRICS}
     settings = run_settings(config, known, metrics)
-    executor(settings.executor.name)
-    check_shard(settings.shard, settings.executor.name)
+    executor(settings)  # what it would refuse is said before a model is loaded
     run = prepare(settings, load(settings.stack), known, metrics, console)
     check_name(run)
     return run

@@ -83,11 +83,3 @@ def work_on_a_share(run: Run) -> None:
     chosen = share(run, mine.rank, mine.world)
     run.console.print(f"worker {mine.rank} of {mine.world}: {len(chosen)} of {len(units(run))} units")
     work(run, chosen)
-
-
-def check_shard(shard: Shard, executor: str) -> None:
-    """`UserError` for a shard that the executor would not look at, or cannot be."""
-    if executor == "env":
-        place(shard, os.environ)
-    elif shard != Shard():
-        raise UserError(f"shard.index={shard.index} shard.count={shard.count}: only executor=env has shards: add it")

@@ -102,7 +102,7 @@ class _Crew:
         self.actor = ray.remote(**options)(Worker)
         most = room(resources, config)
         count = most if config.workers is None else config.workers
-        if not 1 <= count <= most:
+        if not 0 < count <= most:
             raise UserError(f"executor.workers={count}: this cluster has room for {most}, see executor.threads")
         self.idle = [self._hire() for _ in range(min(count, len(todo)))]
         self.busy: dict[Any, tuple[Any, Unit]] = {}  # answer to come -> actor, unit
