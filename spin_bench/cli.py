@@ -148,8 +148,13 @@ def _quiet_libraries() -> None:
 def _multirun(words: list[str]) -> int:
     """A sweep: each job is one run."""
     from spin_bench.commands.run import run_command
-    from spin_bench.sweep import StackCache, multirun
+    from spin_bench.sweep import StackCache, first_job, multirun
 
+    try:
+        compose(first_job(words))
+    except (UserError, HydraException) as error:
+        print(f"spin-bench: {error}", file=sys.stderr)
+        return BAD_INPUT
     command = partial(run_command, load=StackCache())
     return multirun(words, lambda config: guarded(command, config, Console()), conf=config_folder().resolve())
 

@@ -84,6 +84,17 @@ def multirun(words: Sequence[str], run: Callable[[DictConfig], int], *, conf: Pa
     return next((code for code in codes if code), 0)
 
 
+def first_job(words: Sequence[str]) -> list[str]:
+    """The overrides of the first job that `words` ask for, to be checked before any job runs."""
+    found = []
+    for each in OverridesParser.create().parse_overrides([word for word in words if not word.startswith("-")]):
+        line = str(each.input_line)
+        if each.is_sweep_override():
+            line = f"{line.partition('=')[0]}={next(each.sweep_string_iterator())}"
+        found.append(line)
+    return found
+
+
 def swept_values(words: Sequence[str], config: Any) -> dict[str, Any]:
     """What the command or a preset sweeps over, as it is in one job; `config` is Hydra's own of that job."""
     parser = OverridesParser.create()
@@ -98,7 +109,8 @@ def swept_values(words: Sequence[str], config: Any) -> dict[str, Any]:
 
 def job_name(values: dict[str, Any]) -> str:
     """Of a job's folder. No "=", which would have to be quoted in an override."""
-    return ",".join(re.sub(r"[^\w.,+-]+", "_", f"{name}-{value}") for name, value in values.items())
+    parts = [f"{name}-{'+'.join(map(str, v)) if isinstance(v, list) else v}" for name, v in values.items()]
+    return re.sub(r"[^\w.,+-]+", "_", ",".join(parts))
 
 
 def _note(sweep: Path, values: dict[str, Any], code: int) -> None:
@@ -121,7 +133,11 @@ def _index(sweep: Path, found: Sequence[Path]) -> None:
     for job in jobs:
         path = sweep / job["folder"] / "scores.parquet"
         if path.exists():
-            frames.append(pd.read_parquet(path).assign(**job["values"])[[*names, *pd.read_parquet(path).columns]])
+            scores = pd.read_parquet(path)
+            for name in reversed(names):
+                if name not in scores:  # "method" is a column already
+                    scores.insert(0, name, job["values"].get(name))
+            frames.append(scores)
     write_whole(sweep / INDEX, (json.dumps({"parameters": names, "jobs": jobs}, indent=1) + "\n").encode())
     if frames:
         write_whole(sweep / SCORES, pd.concat(frames, ignore_index=True).to_parquet(index=False))

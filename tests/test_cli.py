@@ -71,9 +71,11 @@ def test_a_run_writes_its_table_and_a_second_one_paints_nothing(
     assert _painted(capsys.readouterr().out) == 0
     assert before == {name: (folder / name).read_bytes() for name in TABLES}
 
-    assert main([*run, "guidance_scale=3"]) == 0
+    assert main([*run, "guidance_scale=3"]) == 2
+    assert "table1 holds a run with other settings (" in capsys.readouterr().err
+    assert main([*run, "guidance_scale=3", "overwrite=true"]) == 0
     assert _painted(capsys.readouterr().out) == 2 * 2 * len(_here() - {"blended_diffusion", "copy_paste", "oracle"})
-    assert main(run) == 0
+    assert main([*run, "overwrite=true"]) == 0
     assert _painted(capsys.readouterr().out) == 0
     assert before == {name: (folder / name).read_bytes() for name in TABLES}
 

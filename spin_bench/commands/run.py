@@ -70,10 +70,13 @@ def _waiting(run: Run) -> str:
 
 
 def _fold(run: Run, console: Console) -> int:
+    failed = failures(run)
+    if failed and not any(run.store.records(k, c, run.samples(m)) for m, k in run.keys.items() for c in run.cases):
+        console.print(f"all {len(failed)} images failed ({failed[0].reason}), so there is no table", markup=False)
+        return SOME_FAILED
     sign(run)
     folder = fold(run)
     console.print(f"Table, figures and pictures: [bold]{folder}[/bold]")
-    failed = failures(run)
     if failed:
         console.print(f"{len(failed)} images failed, the table counts them as missing; the same command tries again")
         return SOME_FAILED
