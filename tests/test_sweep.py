@@ -90,7 +90,12 @@ def test_every_preset_composes_and_names_a_sweep(name: str):
 
 
 def test_a_preset_needs_no_flag(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture):
-    more = ["sweep=cfg", "methods=[sd_inpaint]", "settings.sd_inpaint.steps=1", "hydra.sweeper.params.guidance_scale='7.5,1'"]
+    more = [
+        "sweep=cfg",
+        "methods=[sd_inpaint]",
+        "settings.sd_inpaint.steps=1",
+        "hydra.sweeper.params.guidance_scale='7.5,1'",
+    ]
     assert main([*[word for word in words if not word.startswith("method")], *more, "limit=1"]) == DONE
     folder = tmp_path / "mini" / "mini" / "sweep-cfg"
     jobs = json.loads((folder / "sweep.json").read_text())["jobs"]
