@@ -31,7 +31,7 @@ def groups(run: Run) -> Iterator[Group]:
         for case in run.cases:
             records = run.store.records(key, case, run.samples(method))
             yield Group(method, method, case, tuple(sorted(records)), records)
-            ranked = _ranked(run, method, records)
+            ranked = image_order(run, method, records)
             for keep in _tops(run, method):
                 yield Group(top_name(method, keep), method, case, tuple(ranked[:keep]), records)
 
@@ -49,16 +49,11 @@ def row_titles(run: Run) -> dict[str, str]:
     return titles
 
 
-def best_image(run: Run, method: str, records: dict[int, Record]) -> int:
-    """The image to show of a case: the method's own first choice where it ranks them, else the first."""
-    return next(iter(_ranked(run, method, records)), 0)
+def image_order(run: Run, method: str, records: dict[int, Record]) -> list[int]:
+    """Image numbers, the method's favourite first where it ranks them, else as they were painted."""
+    fact = run.methods[method].ranked_by
+    return sorted(records, key=lambda k: (records[k].facts.get(fact, 0.0), k))
 
 
 def _tops(run: Run, method: str) -> tuple[int, ...]:
     return tuple(keep for keep in TOP if keep < run.samples(method)) if run.methods[method].ranked_by else ()
-
-
-def _ranked(run: Run, method: str, records: dict[int, Record]) -> list[int]:
-    """Image numbers, the method's favourite first."""
-    fact = run.methods[method].ranked_by
-    return sorted(records, key=lambda k: (records[k].facts.get(fact, 0.0), k))

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
 
 from rich.console import Console
 
@@ -56,6 +58,7 @@ class Run:
     left_out: dict[str, str]  # method -> why it cannot paint here
     console: Console
     stop: Stop = field(default_factory=Stop)
+    started: datetime = field(default_factory=partial(datetime.now, timezone.utc))
 
     def samples(self, method: str) -> int:
         """An unseeded method paints the same picture for every seed, so one is all there is."""

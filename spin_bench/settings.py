@@ -40,6 +40,7 @@ class RunSettings:
     results_dir: Path
     store_dir: Path
     deviations: tuple[str, ...]  # from the published defaults, one line each
+    composed: str  # the whole configuration, interpolated, as YAML
 
 
 def typed(schema: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -156,4 +157,5 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
         results_dir=Path(config.results_dir),
         store_dir=store_folder(config),
         deviations=tuple(deviations),
+        composed=OmegaConf.to_yaml(config, resolve=True),
     )

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,17 @@ from PIL import Image
 
 from spin_bench.case import Case
 from spin_bench.report.ballot import write_ballot
+from spin_bench.report.facts import Facts
 from spin_bench.report.gallery import write_gallery
+from spin_bench.report.inputs import write_inputs
+from spin_bench.report.numbers import numbers_of
+from spin_bench.report.results import About, AboutCase, Results, read_results, write_about
+from spin_bench.report.tables import write_cost, write_scores
 
 METHODS = {"spin": "Spin", "uni_paint": "Uni", "oracle": "oracle"}
 
 
 NASTY = '</script><script>document.title = "broken"</script> <b>bold</b> & "quotes" <!-- <script>'
-
-
-@dataclass(frozen=True)
-class Facts:
-    name: str
-    title: str
-    higher_is_better: bool | None = True
-    unit: str = ""
-    digits: int = 3
-    encoder: str = ""
 
 
 RECORDS = {"clip_i": Facts("clip_i", "CLIP-I"), "lpips": Facts("lpips", "LPIPS", False)}
@@ -64,6 +59,50 @@ def paint(folder: Path, cases: list[Case], images: dict[str, int]) -> None:
 
 
 IMAGES = {"spin": 6, "uni_paint": 2, "oracle": 1}
+PROVENANCE = {
+    "code": {"git": {"commit": "0123456789abcdef", "dirty": True}},
+    "machine": {"device": "a processor", "threads": 2},
+    "packages": {"spin-bench": "0.1.0", "torch": "2.13.0"},
+    "stack": {"device": "cpu"},
+    "time": {"started": "2026-01-02T03:04:05+00:00"},
+}
+
+
+def make_folder(
+    folder: Path,
+    cases: list[Case],
+    images: Mapping[str, Sequence[int]],
+    scores: pd.DataFrame,
+    *,
+    methods: Mapping[str, str] = METHODS,
+    title: str = "T",
+    notes: Sequence[str] = (),
+) -> Results:
+    """What a run leaves for the report to draw; `images` are a method's, in the order to show them."""
+    about = About(
+        title=title,
+        notes=tuple(notes),
+        methods=methods,
+        records=RECORDS,
+        ranked=(),
+        cases=tuple(AboutCase(case.id, case.domain, case.prompt) for case in cases),
+        painted={(method, case.id): tuple(ks) for method, ks in images.items() for case in cases},
+    )
+    costs = pd.DataFrame({"method": list(images), "case": "c", "k": 0, "seconds": 2.0, "peak_memory_mb": math.nan})
+    write_about(folder, about)
+    write_scores(scores, folder)
+    write_cost(costs, methods={name: methods[name] for name in images}, folder=folder)
+    write_inputs(folder / "inputs", cases)
+    (folder / "provenance.json").write_text(json.dumps(PROVENANCE))
+    return read_results(folder)
+
+
+def gallery_of(results: Results, *, ballot: bool = False) -> Path:
+    about = results.about
+    numbers = numbers_of(
+        results.scores, methods=about.methods, records=about.records, title=about.title, notes=about.notes
+    )
+    return write_gallery(results, numbers, figures=[], ballot=ballot)
 
 
 def write_results(folder: Path) -> Path:
@@ -73,11 +112,10 @@ def write_results(folder: Path) -> Path:
     paint(folder, cases, IMAGES)
     scores = make_scores(cases, IMAGES)
     scores.loc[(scores["case"] == "real-0003") & (scores["method"] == "spin"), "value"] = math.nan
-    write_gallery(
-        folder, cases=cases, scores=scores, methods=METHODS, records=RECORDS, title=f"T {NASTY}", notes=[NASTY],
-        ballot=True,
-    )  # fmt: skip
-    write_ballot(folder, cases=cases, methods={name: METHODS[name] for name in ("spin", "uni_paint")}, title="T")
+    images = {method: range(count) for method, count in IMAGES.items()}
+    results = make_folder(folder, cases, images, scores, title=f"T {NASTY}", notes=[NASTY])
+    gallery_of(results, ballot=True)
+    write_ballot(results)
     return folder
 
 

@@ -1,7 +1,6 @@
 """The figures of a report: they draw the numbers they are given, named and directed, to the same bytes each time."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from spin_bench.errors import UserError
+from spin_bench.report.facts import Facts
 from spin_bench.report.figures.bars import bars
 from spin_bench.report.figures.curves import sweep_curves
 from spin_bench.report.figures.forest import differences, forest
@@ -21,19 +21,10 @@ from spin_bench.report.figures.slopes import slopes
 from spin_bench.report.figures.style import METHOD_COLOURS, method_colours, write_figure
 from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
 from spin_bench.report.figures.write import write_figures
+from spin_bench.report.numbers import numbers_of
 from spin_bench.stats import PAIRS, compare, per_case, summarise
 
 METHODS = {"spin": "Spin", "uni_paint": "Uni", "mine": "Mine", "oracle": "oracle"}
-
-
-@dataclass(frozen=True)
-class Facts:
-    name: str
-    title: str
-    higher_is_better: bool | None = True
-    unit: str = ""
-    digits: int = 3
-    encoder: str = ""
 
 
 CLIP, COHERENCE, LPIPS = Facts("clip_i", "CLIP-I"), Facts("coherence", "coherence"), Facts("lpips", "LPIPS", False, "%")
@@ -215,9 +206,9 @@ def test_files_are_the_same_every_time_and_nothing_is_cut_off(tmp_path: Path, su
 
 def test_a_folder_gets_every_figure_its_numbers_allow(tmp_path: Path):
     scores = make_scores(cases=6)
-    scores = scores[scores["metric"].isin(["clip_i", "coherence"])]
-    summary, pairs = (make(scores, methods=list(METHODS), metrics=["clip_i"]) for make in (summarise, compare))
-    found = write_figures(scores, summary, pairs, COSTS, methods=METHODS, records={"clip_i": CLIP}, folder=tmp_path)
+    scores = scores[scores["metric"] == "clip_i"]
+    numbers = numbers_of(scores, methods=METHODS, records={"clip_i": CLIP}, title="t", notes=[])
+    found = write_figures(numbers, COSTS, tmp_path)
     names = ["bars", "cost_clip_i", "differences_clip_i", "slopes_clip_i_uni_paint", "slopes_clip_i_mine"]
     assert found == [tmp_path / f"{name}.png" for name in names]
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}

@@ -1,18 +1,34 @@
 """The gallery and the ballot: what their pages hold, and, where Chromium is installed, what they do."""
 
+import math
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from small_gallery import METHODS, NASTY, RECORDS, data_of, make_case, make_scores, paint, write_results
+from small_gallery import (
+    IMAGES,
+    METHODS,
+    NASTY,
+    RECORDS,
+    data_of,
+    gallery_of,
+    make_case,
+    make_folder,
+    make_scores,
+    write_results,
+)
 
 from spin_bench.errors import UserError
 from spin_bench.report.ballot import draw_ballot, write_ballot
-from spin_bench.report.gallery import find_painted, write_gallery
+from spin_bench.report.gallery import FILES
+from spin_bench.report.inputs import write_inputs
+from spin_bench.report.numbers import numbers_of
+from spin_bench.report.overview import overview
 
 
 @pytest.fixture(scope="module")
@@ -48,48 +64,65 @@ def test_markup_in_texts_stays_text(folder: Path):
     assert "&lt;/script&gt;" in page.split("</title>")[0]
 
 
-@pytest.mark.parametrize("name", ["index.html", "votes.html"])
+@pytest.mark.parametrize("name", ["index.html", "vote.html"])
 def test_page_needs_no_network(folder: Path, name: str):
     page = (folder / name).read_text()
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert set(links) <= {"data:,", "votes.html"}
+    assert set(links) <= {"data:,", "vote.html", *FILES}
     assert "http:" not in page and "https:" not in page and "@import" not in page
 
 
 def test_inputs_are_the_cases_pictures_and_no_older_ones(tmp_path: Path):
     (tmp_path / "inputs" / "gone").mkdir(parents=True)
     case = make_case(1, "real", "p")
-    write_gallery(tmp_path, cases=[case], scores=make_scores([case], {}), methods=METHODS, records=RECORDS, title="t")
-    assert [path.name for path in (tmp_path / "inputs").iterdir()] == [case.id]
+    large = replace(make_case(2, "real", "p"), reference=Image.new("RGB", (1024, 512)))
+    write_inputs(tmp_path / "inputs", [case, large])
+    assert sorted(path.name for path in (tmp_path / "inputs").iterdir()) == [case.id, large.id]
     stored = {path.stem: Image.open(path) for path in (tmp_path / "inputs" / case.id).iterdir()}
     assert np.array_equal(np.asarray(stored["background"]), np.asarray(case.background))
     assert np.array_equal(np.asarray(stored["mask"]), np.asarray(case.mask))
-    assert stored["reference"].size == (16, 8)  # no larger than the canvas
-    assert data_of(tmp_path / "index.html")["cases"][0]["images"] == [[], [], []]
+    assert np.array_equal(np.asarray(stored["reference"]), np.asarray(case.reference))
+    assert Image.open(tmp_path / "inputs" / large.id / "reference.png").size == (256, 128)
 
 
 def test_same_run_gives_the_same_page_and_favourites_come_first(tmp_path: Path):
     case = make_case(1, "real", "p")
-    paint(tmp_path, [case], {"spin": 3})
-    found = find_painted(tmp_path, methods=["spin"], cases=[case.id])
-    assert found == {("spin", case.id): [0, 1, 2]}
-    arguments = {"cases": [case], "methods": {"spin": "Spin"}, "records": RECORDS, "title": "t"}
     scores = make_scores([case], {"spin": 3})
-    first = write_gallery(tmp_path, scores=scores, **arguments).read_bytes()
-    assert write_gallery(tmp_path, scores=scores.iloc[::-1], **arguments).read_bytes() == first
-    page = write_gallery(tmp_path, scores=scores, painted={("spin", case.id): [2, 0, 1]}, **arguments)
-    shown = data_of(page)["cases"][0]
+    pages = [
+        gallery_of(make_folder(tmp_path / name, [case], {"spin": ks}, frame, methods={"spin": "Spin"}))
+        for name, ks, frame in (("a", (0, 1, 2), scores), ("b", (0, 1, 2), scores.iloc[::-1]), ("c", (2, 0, 1), scores))
+    ]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+    shown = data_of(pages[2])["cases"][0]
     assert shown["images"] == [[2, 0, 1]] and shown["scores"][0][0][0] == pytest.approx(0.102)
 
 
 def test_nothing_to_show_is_one_line(tmp_path: Path):
-    with pytest.raises(UserError, match="no cases to show"):
-        write_gallery(tmp_path, cases=[], scores=make_scores([], {}), methods=METHODS, records=RECORDS, title="t")
     case = make_case(1, "real", "p")
+    scores = make_scores([case], {"spin": 1})
+    with pytest.raises(UserError, match="no cases to show"):
+        gallery_of(make_folder(tmp_path / "none", [], {"spin": [0]}, scores))
     with pytest.raises(UserError, match="needs two methods"):
-        write_ballot(tmp_path, cases=[case], methods={"spin": "Spin"}, title="t")
+        write_ballot(make_folder(tmp_path / "one", [case], {"spin": [0], "oracle": [0]}, scores))
     with pytest.raises(UserError, match=r"no case in .* has pictures of two"):
-        write_ballot(tmp_path, cases=[case], methods=METHODS, title="t")
+        write_ballot(make_folder(tmp_path / "failed", [case], {"spin": [0], "uni_paint": []}, scores))
+
+
+def test_overview_draws_each_interval_to_its_column(folder: Path):
+    sheet = numbers_of(
+        make_scores([make_case(i, "real", "p") for i in range(8)], IMAGES),
+        methods=METHODS, records=RECORDS, title="t", notes=[],
+    ).sheet  # fmt: skip
+    costs = pd.DataFrame({"method": ["spin"], "images": [1], "seconds_per_image": [1.25], "peak_memory_mb": [math.nan]})
+    found = overview(sheet, costs)
+    assert [row["seconds"] for row in found["rows"]] == ["1.25", "–", "–"] and not found["memory_known"]
+    for i, metric in enumerate(RECORDS):
+        ends = [value for name in METHODS for value in sheet.cells[name, metric]]
+        for row in found["rows"]:
+            cell, (mean, lo, hi) = row["cells"][i], sheet.cells[row["name"], metric]
+            places = [100 * (value - min(ends)) / (max(ends) - min(ends)) for value in (mean, lo, hi)]
+            assert [cell["at"], cell["lo"], cell["hi"]] == pytest.approx(places, abs=0.01)
+            assert cell["best"] == ((row["name"], metric) in sheet.best)
 
 
 def test_ballot_is_balanced_and_never_asks_twice():

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_gallery import METHODS, NASTY, RECORDS, data_of, make_case, write_results
+from small_gallery import METHODS, NASTY, RECORDS, data_of, gallery_of, make_case, make_folder, write_results
 
-from spin_bench.report.gallery import write_gallery
 from spin_bench.report.votes import bradley_terry, read_votes
 
 
@@ -152,9 +151,9 @@ def test_browser_compares_by_keyboard_and_mouse(browser: Any, folder: Path):
 def test_browser_votes_are_counted(browser: Any, folder: Path, tmp_path: Path):
     from selenium.webdriver.common.keys import Keys
 
-    opened(browser, folder / "votes.html")
+    opened(browser, folder / "vote.html")
     browser.execute_script("localStorage.clear(); location.reload()")
-    questions = data_of(folder / "votes.html")["questions"]
+    questions = data_of(folder / "vote.html")["questions"]
     assert len(questions) == 12
     wait_for(browser, "document.getElementById('count').textContent === '0 of 12 answered'")
     shown = browser.execute_script("return document.body.innerText").lower()
@@ -189,10 +188,8 @@ def test_browser_opens_and_sorts_the_whole_benchmark_in_time(browser: Any, tmp_p
         [list(methods), [case.id for case in cases], range(4), list(RECORDS)], names=["method", "case", "k", "metric"]
     )
     scores = index.to_frame(index=False).assign(value=values.ravel())
-    painted = {(method, case.id): range(4) for method in methods for case in cases}
-    page = write_gallery(
-        tmp_path, cases=cases, scores=scores, methods=methods, records=RECORDS, title="t", painted=painted
-    )
+    scores = scores.assign(domain="real", seed=1)
+    page = gallery_of(make_folder(tmp_path, cases, dict.fromkeys(methods, range(4)), scores, methods=methods))
     browser.get(page.as_uri())
     loaded = wait_for(browser, "performance.getEntriesByType('navigation')[0].loadEventEnd")
     assert loaded < 2000  # ms

@@ -17,6 +17,7 @@ from spin_bench.cli import DONE, SOME_FAILED, compose, main
 from spin_bench.collect import collect
 from spin_bench.diffusion.latents import to_pictures
 from spin_bench.errors import PaintingError, UserError
+from spin_bench.fold import fold
 from spin_bench.groups import row_titles
 from spin_bench.methods import BUILT_IN, Method
 from spin_bench.metrics.batch import Batch
@@ -27,7 +28,6 @@ from spin_bench.run import Run, plan, prepare
 from spin_bench.scoring import score
 from spin_bench.settings import run_settings
 from spin_bench.stack import Stack
-from spin_bench.table import fold
 
 
 @dataclass(frozen=True)

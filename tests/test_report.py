@@ -4,7 +4,7 @@ import io
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,26 +14,18 @@ from scipy.linalg import hadamard
 
 from spin_bench.errors import UserError
 from spin_bench.files import write_whole
-from spin_bench.report.facts import DASH, number
+from spin_bench.report.facts import DASH, Facts, number
 from spin_bench.report.latex import escape
-from spin_bench.report.tables import terminal_table, terminal_tables, write_cost, write_tables
+from spin_bench.report.numbers import numbers_of
+from spin_bench.report.tables import terminal_table, terminal_tables, write_cost, write_scores, write_tables
 from spin_bench.stats import compare, summarise
 
 FILES = {"table.md", "table.csv", "paired.csv", "table.tex", "scores.parquet"}
 METHODS = {"spin": "Spin", "sd_inpaint": "SD-inpaint", "uni_paint": "Uni", "oracle": "oracle"}
 
 
-@dataclass(frozen=True)
-class Facts:
-    name: str
-    title: str
-    higher_is_better: bool | None = True
-    unit: str = ""
-    digits: int = 3
-    encoder: str = "ViT-B/32 of open_clip"
-
-
-RECORDS = {"clip_i": Facts("clip_i", "CLIP-I"), "lpips_bg": Facts("lpips_bg", "LPIPS", False, "%", 1, "AlexNet")}
+CLIP_I = Facts("clip_i", "CLIP-I", encoder="ViT-B/32 of open_clip")
+RECORDS = {"clip_i": CLIP_I, "lpips_bg": Facts("lpips_bg", "LPIPS", False, "%", 1, "AlexNet")}
 
 
 def make_scores(means: Mapping[tuple[str, str], float], *, cases: int = 8, images: int = 2) -> pd.DataFrame:
@@ -55,9 +47,9 @@ def level(metrics: tuple[str, ...] = ("clip_i", "lpips_bg"), **means: float) -> 
 
 
 def write(scores: pd.DataFrame, folder: Path, *, records: Mapping[str, Facts] = RECORDS, title: str = "Mini") -> str:
-    return write_tables(
-        scores, methods=METHODS, records=records, folder=folder, title=title, notes=["not a paper number"]
-    )
+    numbers = numbers_of(scores, methods=METHODS, records=records, title=title, notes=["not a paper number"])
+    write_scores(scores, folder)
+    return write_tables(numbers, folder)
 
 
 def bold(markdown: str) -> list[tuple[str, int]]:

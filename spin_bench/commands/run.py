@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from spin_bench.executors.registry import executor
+from spin_bench.fold import fold
 from spin_bench.methods import methods
 from spin_bench.metrics.record import CaseMetric, Metric
 from spin_bench.metrics.registry import CASE_METRICS, METRICS
@@ -18,7 +19,6 @@ from spin_bench.stack import Stack
 from spin_bench.stacks.config import StackConfig
 from spin_bench.stacks.load import load_stack
 from spin_bench.stopping import Stopped
-from spin_bench.table import fold
 
 LoadStack = Callable[[StackConfig], Stack]
 DONE, SOME_FAILED = 0, 3
@@ -76,7 +76,7 @@ def _fold(run: Run, console: Console) -> int:
         return SOME_FAILED
     sign(run)
     folder = fold(run)
-    console.print(f"Table, figures and pictures: [bold]{folder}[/bold]")
+    console.print(f"Open [bold]{folder / 'index.html'}[/bold]: table, figures and every picture", soft_wrap=True)
     if failed:
         console.print(f"{len(failed)} images failed, the table counts them as missing; the same command tries again")
         return SOME_FAILED

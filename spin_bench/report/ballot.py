@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spin_bench.case import Case
 from spin_bench.errors import UserError
 from spin_bench.files import write_whole
 from spin_bench.identity import key_of
-from spin_bench.report.gallery import Painted, find_painted
+from spin_bench.report.facts import BOUNDS
 from spin_bench.report.pages import page
+from spin_bench.report.results import Results
+
+# (method, case) -> image numbers in the order to show them: the method's favourite first where it has one
+Painted = Mapping[tuple[str, str], Sequence[int]]
 
 
 def draw_ballot(painted: Painted, *, questions: int, seed: int) -> pd.DataFrame:
@@ -41,34 +44,28 @@ def draw_ballot(painted: Painted, *, questions: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame([asked[i] for i in order], columns=["case", "left", "right"])
 
 
-def write_ballot(
-    folder: Path,
-    *,
-    cases: Sequence[Case],
-    methods: Mapping[str, str],
-    title: str,
-    painted: Painted | None = None,
-    questions: int = 60,
-    seed: int = 0,
-) -> Path:
-    """Write `votes.html` into a results folder that holds a gallery (its `inputs` are shown); return the page.
+def write_ballot(results: Results, *, questions: int = 60, seed: int = 0) -> Path:
+    """Write `vote.html` into a results folder, on the methods that are no bounds; return the page.
 
-    The first image of each method is shown (see `Painted`). `methods` names those that compete: at least two.
+    The first image of each method is shown. Fewer than two competing methods, or no case that two of them painted, is
+    a `UserError`.
     """
-    if len(methods) < 2:
-        raise UserError(f"a vote needs two methods or more, {folder} has {len(methods)}: run another one first")
-    prompts = {case.id: case.prompt for case in cases}
-    if painted is None:
-        painted = find_painted(folder, methods=list(methods), cases=list(prompts))
-    painted = {(m, c): ks for (m, c), ks in painted.items() if m in methods and c in prompts}
+    about = results.about
+    competing = [name for name in results.painters if name not in BOUNDS]
+    if len(competing) < 2:
+        raise UserError(
+            f"a vote needs two methods or more, {results.folder} has {len(competing)}: run another one first"
+        )
+    painted = {(method, case): ks for (method, case), ks in about.painted.items() if method in competing}
     drawn = draw_ballot(painted, questions=questions, seed=seed)
     if drawn.empty:
-        raise UserError(f"no case in {folder / 'images'} has pictures of two of the methods {', '.join(methods)}")
+        raise UserError(f"no case in {results.folder} has pictures of two of the methods {', '.join(competing)}")
+    prompts = {case.id: case.prompt for case in about.cases}
     rows = [
         {"case": case, "prompt": prompts[case], "pair": [[m, painted[m, case][0]] for m in (left, right)]}
         for case, left, right in drawn.itertuples(index=False)
     ]
-    data = {"questions": rows, "key": key_of([title, rows])}  # the key keeps the votes of two studies apart
-    path = folder / "votes.html"
-    write_whole(path, page("votes.html.j2", scripts=("votes.js",), values={"title": title, "data": data}))
+    data = {"questions": rows, "key": key_of([about.title, rows])}  # the key keeps the votes of two studies apart
+    path = results.folder / "vote.html"
+    write_whole(path, page("vote.html.j2", scripts=("vote.js",), values={"title": about.title, "data": data}))
     return path

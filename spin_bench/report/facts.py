@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 BOUNDS = ("copy_paste", "oracle")  # painters that bound the metrics from below and above; they never compete
@@ -28,6 +29,18 @@ class MetricFacts(Protocol):
 
     @property
     def encoder(self) -> str: ...  # "" without one
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`MetricFacts` as a results folder keeps them."""
+
+    name: str
+    title: str
+    higher_is_better: bool | None = True
+    unit: str = ""
+    digits: int = 3
+    encoder: str = ""
 
 
 def direction(facts: MetricFacts, *, up: str = "↑", down: str = "↓") -> str:

@@ -5,84 +5,64 @@ server and no network.
 """
 
 import math
-import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
-from spin_bench.case import Case
 from spin_bench.errors import UserError
 from spin_bench.files import write_whole
 from spin_bench.report.facts import BOUNDS, MetricFacts
 from spin_bench.report.figures.style import method_colours
+from spin_bench.report.made import made_line
+from spin_bench.report.markdown import legend_of_cells
+from spin_bench.report.numbers import Numbers
+from spin_bench.report.overview import overview
 from spin_bench.report.pages import page
+from spin_bench.report.results import About, Results
 
 SCRIPTS = ("common.js", "compare.js", "gallery.js")
-INPUTS = ("background", "mask", "reference")
+TABLES = ("table.md", "table.csv", "table.tex", "paired.csv", "cost.csv", "scores.parquet")
+FILES = (*TABLES, "config.yaml", "provenance.json")  # to link
 MORE_DIGITS = 2  # of a score in the page beyond those that are printed, so that sorting does not tie
 
-# (method, case) -> image numbers in the order to show them: the method's favourite first where it has one
-Painted = Mapping[tuple[str, str], Sequence[int]]
 
+def write_gallery(results: Results, numbers: Numbers, *, figures: Sequence[Path], ballot: bool) -> Path:
+    """Write `index.html` into the results folder, which holds `inputs` and `images`; return the page.
 
-def find_painted(folder: Path, *, methods: Sequence[str], cases: Sequence[str]) -> dict[tuple[str, str], list[int]]:
-    """The numbers k of the files `images/<method>/<case>/<k>.png` of a results folder, ascending."""
-    return {
-        (method, case): sorted(int(path.stem) for path in (folder / "images" / method / case).glob("[0-9]*.png"))
-        for method in methods
-        for case in cases
-    }
-
-
-def write_gallery(
-    folder: Path,
-    *,
-    cases: Sequence[Case],
-    scores: pd.DataFrame,
-    methods: Mapping[str, str],
-    records: Mapping[str, MetricFacts],
-    title: str,
-    notes: Sequence[str] = (),
-    painted: Painted | None = None,
-    figures: Sequence[Path] = (),
-    ballot: bool = False,
-) -> Path:
-    """Write `index.html` and the folder `inputs` into the results folder; return the page.
-
-    `methods` maps names to display names in column order; pictures stand in `images/<method>/<case>/<k>.png`, `painted`
-    says which (default: those found). `scores` has a row an image and metric; rows of other methods are left out.
-    `figures` are files below `folder` to show, `ballot` says that votes.html stands beside the page.
+    `figures` are files below the folder to show, the first one largest; `ballot` says that vote.html stands beside it.
     """
-    if not cases:
+    about, folder = results.about, results.folder
+    if not about.cases:
         raise UserError(f"no cases to show in {folder}: the run has none, widen its domains or its limit")
-    if painted is None:
-        painted = find_painted(folder, methods=list(methods), cases=[case.id for case in cases])
-    _write_inputs(folder / "inputs", cases)
-    data = _data(cases, _by_image(scores, methods, records), methods, records, painted)
-    shown = [path.relative_to(folder).as_posix() for path in figures]
-    content = {"title": title, "notes": list(notes), "figures": shown, "ballot": ballot, "data": data}
+    content = {
+        "title": about.title,
+        "notes": about.notes,
+        "overview": overview(numbers.sheet, results.costs),
+        "legend": legend_of_cells(),
+        "figures": [path.relative_to(folder).as_posix() for path in figures],
+        "files": [name for name in FILES if (folder / name).exists()],
+        "made": made_line(results.provenance),
+        "ballot": ballot,
+        "data": _data(about, results.painters, _by_image(numbers.scores, results.painters, about.records)),
+    }
     index = folder / "index.html"
     write_whole(index, page("index.html.j2", scripts=SCRIPTS, values=content))
     return index
 
 
 def _data(
-    cases: Sequence[Case],
-    values: Mapping[tuple[str, str, int, str], float],
-    methods: Mapping[str, str],
-    records: Mapping[str, MetricFacts],
-    painted: Painted,
+    about: About, methods: Mapping[str, str], values: Mapping[tuple[str, str, int, str], float]
 ) -> dict[str, list[dict[str, object]]]:
     """What the page's script reads: a case's `scores` are indexed by method, image, metric, null where missing."""
     colours = method_colours(methods)
     better = {True: 1, False: -1, None: 0}
-    of_case = {case.id: [list(painted.get((name, case.id), ())) for name in methods] for case in cases}
+    of_case = {case.id: [about.painted.get((name, case.id), ()) for name in methods] for case in about.cases}
     return {
         "metrics": [
             {"title": facts.title, "unit": facts.unit, "digits": facts.digits, "better": better[facts.higher_is_better]}
-            for facts in records.values()
+            for facts in about.records.values()
         ],
         "methods": [
             {"name": name, "title": title, "colour": colours[name], "competes": name not in BOUNDS}
@@ -90,16 +70,14 @@ def _data(
         ],
         "cases": [
             {
-                "id": case.id,
-                "domain": case.domain,
-                "prompt": case.prompt,
+                **asdict(case),
                 "images": of_case[case.id],
                 "scores": [
-                    [[values.get((name, case.id, k, metric)) for metric in records] for k in ks]
+                    [[values.get((name, case.id, k, metric)) for metric in about.records] for k in ks]
                     for name, ks in zip(methods, of_case[case.id], strict=True)
                 ],
             }
-            for case in cases
+            for case in about.cases
         ],
     }
 
@@ -115,15 +93,3 @@ def _by_image(
         for method, case, k, metric, value in rows
         if math.isfinite(value)
     }
-
-
-def _write_inputs(folder: Path, cases: Sequence[Case]) -> None:
-    """`<case>/background.png`, `mask.png` and `reference.png`, references shrunk to the size of the canvas."""
-    if folder.exists():
-        shutil.rmtree(folder)  # of an earlier run, which may have had other cases
-    for case in cases:
-        reference = case.reference.copy()
-        reference.thumbnail((max(case.background.size),) * 2, Image.Resampling.LANCZOS)
-        (folder / case.id).mkdir(parents=True)
-        for name, picture in zip(INPUTS, (case.background, case.mask, reference), strict=True):
-            picture.save(folder / case.id / f"{name}.png")

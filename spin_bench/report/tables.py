@@ -4,52 +4,36 @@ Scores and costs are kept apart: the files of `write_tables` hold no time stamp 
 the same bytes on every machine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from spin_bench.errors import UserError, unknown
 from spin_bench.files import write_whole
 from spin_bench.report.facts import MetricFacts, header, interval, number, span
 from spin_bench.report.latex import latex
 from spin_bench.report.markdown import markdown, markdown_table
-from spin_bench.report.sheet import make_sheet
-from spin_bench.stats import KEY, compare, summarise
+from spin_bench.report.numbers import Numbers, check_known
+from spin_bench.stats import KEY
 
 SCORES = ["method", "case", "domain", "k", "seed", "metric", "value"]
 COST = ["method", "images", "seconds_per_image", "peak_memory_mb"]
 
 
-def write_tables(
-    scores: pd.DataFrame,
-    *,
-    methods: Mapping[str, str],
-    records: Mapping[str, MetricFacts],
-    folder: Path,
-    title: str,
-    notes: Sequence[str],
-) -> str:
-    """Write table.md, table.csv, paired.csv, table.tex and scores.parquet into `folder`; return the Markdown.
-
-    `methods` maps names to display names in row order, `records` names to facts in column order. Both cover `scores`
-    (`UserError` if not); what they name beyond it becomes a row or column of dashes that is counted as missing.
-    """
-    if scores.empty:
-        raise UserError(f"no scores to report in {folder}: score some images first")
-    _check_known("method", scores["method"], methods)
-    _check_known("metric", scores["metric"], records)
-    summary = summarise(scores, methods=list(methods), metrics=list(records))
-    pairs = compare(scores, methods=list(methods), metrics=list(records))
-    sheet = make_sheet(scores, summary, pairs, methods, records, title, notes)
-    text = markdown(sheet)
+def write_scores(scores: pd.DataFrame, folder: Path) -> None:
+    """Write scores.parquet (columns `SCORES`) into `folder`, in an order of its own."""
     ordered = scores[SCORES].sort_values(KEY, ignore_index=True)
     write_whole(folder / "scores.parquet", ordered.to_parquet(index=False))
-    write_whole(folder / "table.csv", _csv(summary))
-    write_whole(folder / "paired.csv", _csv(pairs))
-    write_whole(folder / "table.tex", latex(sheet).encode())
+
+
+def write_tables(numbers: Numbers, folder: Path) -> str:
+    """Write table.md, table.csv, paired.csv and table.tex into `folder`; return the Markdown."""
+    text = markdown(numbers.sheet)
+    write_whole(folder / "table.csv", _csv(numbers.summary))
+    write_whole(folder / "paired.csv", _csv(numbers.pairs))
+    write_whole(folder / "table.tex", latex(numbers.sheet).encode())
     write_whole(folder / "table.md", text.encode())
     return text
 
@@ -60,7 +44,7 @@ def write_cost(runs: pd.DataFrame, *, methods: Mapping[str, str], folder: Path) 
     `runs` has a row for every image, with columns method, case, k, seconds and peak_memory_mb (NaN where it was not
     measured). Seconds are averaged over images, memory is the largest of them.
     """
-    _check_known("method", runs["method"], methods)
+    check_known("method", runs["method"], methods)
     grouped = runs.sort_values(["method", "case", "k", "seconds"]).groupby("method")
     cost = grouped.agg(
         images=("k", "size"), seconds_per_image=("seconds", "mean"), peak_memory_mb=("peak_memory_mb", "max")
@@ -106,11 +90,6 @@ def terminal_tables(
             groups.append([])
         groups[-1].append(metric)
     return [terminal_table(summary, methods, {m: records[m] for m in group}) for group in groups]
-
-
-def _check_known(kind: str, names: pd.Series, known: Mapping[str, object]) -> None:
-    for name in sorted(set(names) - set(known)):
-        raise unknown(kind, name, list(known))
 
 
 def _csv(frame: pd.DataFrame) -> bytes:

@@ -25,7 +25,7 @@ def read_votes(paths: Sequence[Path], *, methods: Sequence[str]) -> pd.DataFrame
         try:
             votes = pd.read_csv(path, dtype=str, keep_default_na=False)
         except (OSError, ValueError) as error:  # pandas' own errors of parsing and decoding are ValueErrors
-            raise UserError(f"cannot read votes from {path}: {error}; export them again from votes.html") from error
+            raise UserError(f"cannot read votes from {path}: {error}; export them again from vote.html") from error
         absent = [name for name in COLUMNS if name not in votes.columns]
         if absent:
             raise UserError(f"{path} has no column {', '.join(absent)}: votes need {', '.join(COLUMNS)}")
@@ -60,7 +60,7 @@ def bradley_terry(
     `methods` are the known names (default: those in `votes`); one without votes has no row.
     """
     if votes.empty:
-        raise UserError("no votes to count: export some from votes.html first")
+        raise UserError("no votes to count: export some from vote.html first")
     if methods is None:
         methods = sorted({*votes["left"], *votes["right"]})
     check_votes(votes, methods=methods)

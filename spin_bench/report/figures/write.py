@@ -12,45 +12,29 @@ from spin_bench.report.figures.forest import forest
 from spin_bench.report.figures.slopes import slopes
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
+from spin_bench.report.numbers import Numbers
 from spin_bench.stats import per_case
 
 SIMILARITY, COHERENCE = "clip_i", "coherence"  # how the names of these metrics start
 
 
-def write_figures(
-    scores: pd.DataFrame,
-    summary: pd.DataFrame,
-    pairs: pd.DataFrame,
-    costs: pd.DataFrame,
-    *,
-    methods: Mapping[str, str],
-    records: Mapping[str, MetricFacts],
-    folder: Path,
-) -> list[Path]:
-    """Write every figure that the numbers allow into `folder` as PNG and PDF; return the PNGs.
+def write_figures(numbers: Numbers, costs: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write every figure that the numbers allow into `folder` as PNG and PDF; return the PNGs, the tradeoff first.
 
-    `summary` and `pairs` are what `summarise` and `compare` of `spin_bench.stats` make of `scores`, `costs` is the
-    table of cost.csv. Slopes and forests set the first method of `methods` that is no bounding row against every other
-    one of them.
+    `costs` is the table of cost.csv. Slopes and forests set the first method that is no bounding row against every
+    other one.
     """
-    drawn = _figures(scores, summary, pairs, costs, methods, records)
-    return [write_figure(figure, folder / name)[0] for name, figure in drawn]
+    return [write_figure(figure, folder / name)[0] for name, figure in _figures(numbers, costs)]
 
 
-def _figures(
-    scores: pd.DataFrame,
-    summary: pd.DataFrame,
-    pairs: pd.DataFrame,
-    costs: pd.DataFrame,
-    methods: Mapping[str, str],
-    records: Mapping[str, MetricFacts],
-) -> Iterator[tuple[str, Figure]]:
-    yield "bars", bars(summary, methods=methods, records=records)
+def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+    summary, pairs, methods, records = numbers.summary, numbers.pairs, numbers.sheet.methods, numbers.sheet.records
     similarity, coherence = (_first(records, start) for start in (SIMILARITY, COHERENCE))
     if similarity and coherence:
         yield "similarity_coherence", metric_tradeoff(summary, x=similarity, y=coherence, methods=methods)
+    yield "bars", bars(summary, methods=methods, records=records)
     competing = [name for name in methods if name not in BOUNDS]
-    values = per_case(scores)
+    values = per_case(numbers.scores)
     scored = set(values.index.get_level_values("method"))
     for facts in (similarity, coherence):
         if facts is None:

@@ -32,7 +32,7 @@ function picture(source, name, side) {
 
 function cell(pictures, hidden, caption, className = "") {
   const pics = element("div", { className: pictures.length > 1 ? "pics many" : "pics" }, ...pictures);
-  if (hidden > 0) pics.append(element("span", { className: "more", textContent: `+${hidden}` }));
+  if (hidden > 0) pics.append(element("span", { className: "rest", textContent: `+${hidden}` }));
   return element("figure", { className: "cell" }, pics, element("figcaption", { textContent: caption, className }));
 }
 
@@ -109,9 +109,12 @@ function update() {
   byId("none").hidden = visible.length > 0;
   byId("count").textContent = `${visible.length} of ${rows.length} cases`;
   at.row = 0;
-  byId("main").scrollTop = 0;
+  byId("main").scrollTop = Math.min(byId("main").scrollTop, rowsTop()); // what is above the rows stays where it is
   mark();
 }
+
+/** Where the first row stands right under the head. */
+const rowsTop = () => byId("rows").offsetTop - byId("head").offsetHeight;
 
 /** Show where the keyboard is. */
 function mark() {
@@ -166,6 +169,20 @@ byId("rows").addEventListener("click", (event) => {
   mark();
   open(chosen.side);
 });
+
+byId("numbers").addEventListener("click", (event) => {
+  const cell = event.target.closest("button");
+  const m = data.methods.findIndex((method) => method.name === cell?.dataset.method.split("@")[0]);
+  if (m < 0) return;
+  byId("metric").value = cell.dataset.metric;
+  byId("method").value = String(m);
+  update();
+  byId("main").scrollTop = rowsTop();
+});
+
+new ResizeObserver(([head]) => {
+  document.documentElement.style.setProperty("--head", `${head.target.offsetHeight}px`);
+}).observe(byId("head"));
 
 compare.dialog.addEventListener("close", () => byId("main").focus()); // not the picture that was clicked first
 

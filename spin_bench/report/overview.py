@@ -1,0 +1,73 @@
+"""The table at the top of the page: the sheet's numbers with their intervals drawn to scale, and what they cost."""
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+
+from spin_bench.report.facts import BOUNDS, DASH, MetricFacts, direction, interval, number
+from spin_bench.report.figures.style import method_colours
+from spin_bench.report.markdown import BETTER
+from spin_bench.report.sheet import Sheet
+
+Values = dict[str, object]
+
+
+def overview(sheet: Sheet, costs: pd.DataFrame) -> Values:
+    """What the page's template prints: `columns`, one a metric, and `rows`, one a method with a cell for each.
+
+    `costs` is cost.csv. A cell's `lo`, `at` and `hi` are percents of its column's width.
+    """
+    colours = method_colours(sheet.methods)
+    spent = costs.set_index("method")
+    scales = {metric: _scale(sheet, metric) for metric in sheet.records}
+    rows = []
+    for name, title in sheet.methods.items():
+        cost = spent.loc[name] if name in spent.index else {"seconds_per_image": math.nan, "peak_memory_mb": math.nan}
+        cells = [_cell(sheet, name, metric, scales[metric]) for metric in sheet.records]
+        seconds, memory = (float(cost[column]) for column in ("seconds_per_image", "peak_memory_mb"))
+        rows.append(
+            {
+                "name": name,
+                "title": title,
+                "colour": colours[name],
+                "bound": name in BOUNDS,
+                "cells": cells,
+                "seconds": number(seconds, 2),
+                "memory": number(memory, 0),
+            }
+        )
+    return {
+        "size": sheet.size,
+        "missing": sheet.missing,
+        "columns": [_column(facts) for facts in sheet.records.values()],
+        "rows": rows,
+        "memory_known": any(row["memory"] != DASH for row in rows),
+    }
+
+
+def _column(facts: MetricFacts) -> Values:
+    about = [BETTER[direction(facts)], f"encoder: {facts.encoder or 'none'}", facts.name]
+    return {"title": facts.title, "unit": facts.unit, "arrow": direction(facts), "about": "; ".join(about)}
+
+
+def _scale(sheet: Sheet, metric: str) -> tuple[float, float]:
+    """The least and the greatest of a column's means and ends."""
+    values = [v for (_, m), cell in sheet.cells.items() if m == metric for v in cell if not math.isnan(v)]
+    return min(values, default=0.0), max(values, default=0.0)
+
+
+def _cell(sheet: Sheet, method: str, metric: str, scale: tuple[float, float]) -> Mapping[str, object]:
+    mean, lo, hi = sheet.cells[method, metric]
+    digits = sheet.records[metric].digits
+    low, high = scale
+    drawn = {
+        name: None if math.isnan(value) or high == low else round(100 * (value - low) / (high - low), 2)
+        for name, value in (("lo", lo), ("at", mean), ("hi", hi))
+    }
+    return {
+        "text": number(mean, digits),
+        "interval": interval(lo, hi, digits),
+        "best": (method, metric) in sheet.best,
+        **drawn,
+    }
