@@ -12,10 +12,10 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
+from spin_bench.bootstrap import bootstrap_intervals
 from spin_bench.errors import UserError
 
 KEY = ["method", "case", "k", "seed", "metric"]  # names one score
@@ -45,37 +45,6 @@ def per_case(
     return means.reindex(pd.MultiIndex.from_product(axes, names=levels)).to_frame()
 
 
-def bootstrap_interval(
-    values: ArrayLike, *, level: float = 0.95, draws: int = 10_000, seed: int = 0
-) -> tuple[float, float]:
-    """BCa bootstrap interval of the mean (Efron 1987); NaNs are left out, the rest (n,) is finite.
-
-    Fewer than two values have no interval (NaN, NaN); equal values have the interval (value, value). Where BCa is
-    undefined (values that differ by rounding only) it is the percentile interval.
-    """
-    sample = np.asarray(values, dtype=float)
-    sample = sample[~np.isnan(sample)]
-    if len(sample) < 2:
-        return math.nan, math.nan
-    if np.ptp(sample) == 0:
-        return float(sample[0]), float(sample[0])
-    lo, hi = math.nan, math.nan
-    for method in ("BCa", "percentile"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # NaN is scipy's other way of saying the same
-            lo, hi = stats.bootstrap(
-                (sample,),
-                np.mean,
-                n_resamples=draws,
-                confidence_level=level,
-                method=method,
-                rng=np.random.default_rng(seed),
-            ).confidence_interval
-        if not (math.isnan(lo) or math.isnan(hi)):
-            break
-    return float(lo), float(hi)
-
-
 def summarise(
     scores: pd.DataFrame, *, methods: Sequence[str] | None = None, metrics: Sequence[str] | None = None
 ) -> pd.DataFrame:
@@ -83,11 +52,12 @@ def summarise(
 
     `n` counts the cases with a value and `missing` those without, among all cases of `scores`.
     """
+    cells = _by_cell(per_case(scores, methods=methods, metrics=metrics))
     rows = []
-    for (method, metric), values in _by_cell(per_case(scores, methods=methods, metrics=metrics)).items():
+    for ((method, metric), values), interval in zip(cells.items(), bootstrap_intervals([*cells.values()]), strict=True):
         found = values[~np.isnan(values)]
         mean = float(found.mean()) if len(found) else math.nan
-        rows.append((method, metric, mean, *bootstrap_interval(found), len(found), len(values) - len(found)))
+        rows.append((method, metric, mean, *interval, len(found), len(values) - len(found)))
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
@@ -102,9 +72,12 @@ def compare(
     """
     values = _by_cell(per_case(scores, methods=methods, metrics=metrics))
     pairs = list(combinations(dict.fromkeys(method for method, _ in values), 2))
+    metrics = list(dict.fromkeys(metric for _, metric in values))
+    diffs = {(metric, a, b): values[a, metric] - values[b, metric] for metric in metrics for a, b in pairs}
+    intervals = dict(zip(diffs, bootstrap_intervals([*diffs.values()]), strict=True))
     rows = []
-    for metric in dict.fromkeys(metric for _, metric in values):
-        tests = [_paired(values[a, metric] - values[b, metric]) for a, b in pairs]
+    for metric in metrics:
+        tests = [_paired(diffs[metric, a, b], intervals[metric, a, b]) for a, b in pairs]
         corrected = _holm(np.array([p for *_, p, _, _ in tests]))
         for (a, b), (diff, lo, hi, p, win_rate, n), p_holm in zip(pairs, tests, corrected, strict=True):
             rows.append((a, b, metric, diff, lo, hi, p, p_holm, win_rate, n))
@@ -125,8 +98,8 @@ def _by_cell(table: pd.DataFrame) -> dict[tuple[str, str], NDArray[np.float64]]:
     return {(method, metric): values.to_numpy() for (method, metric), values in cells}
 
 
-def _paired(diffs: NDArray[np.float64]) -> tuple[float, float, float, float, float, int]:
-    """Mean, interval, p and win rate of differences (cases,), and how many of them are not NaN."""
+def _paired(diffs: NDArray[np.float64], interval: tuple[float, float]) -> tuple[float, float, float, float, float, int]:
+    """Mean, its interval, p and win rate of differences (cases,), and how many of them are not NaN."""
     diffs = diffs[~np.isnan(diffs)]
     if len(diffs) == 0:
         return math.nan, math.nan, math.nan, math.nan, math.nan, 0
@@ -134,13 +107,15 @@ def _paired(diffs: NDArray[np.float64]) -> tuple[float, float, float, float, flo
         warnings.simplefilter("ignore")  # on samples too small for the normal approximation
         p = float(stats.wilcoxon(diffs).pvalue) if diffs.any() else 1.0
     wins = float(np.mean((diffs > 0) + 0.5 * (diffs == 0)))
-    return float(diffs.mean()), *bootstrap_interval(diffs), p, wins, len(diffs)
+    return float(diffs.mean()), *interval, p, wins, len(diffs)
 
 
 def _holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Holm's step-down correction over the p-values (pairs,) that are not NaN."""
-    tested = ~np.isnan(p)
+    """Holm's step-down correction over the p-values (pairs,) that are not NaN.
+
+    As statsmodels' `multipletests`, which collects all garbage of the process first: a second a metric.
+    """
+    order = np.argsort(p)[: int((~np.isnan(p)).sum())]  # NaNs are sorted last
     corrected = np.full_like(p, math.nan)
-    if tested.any():
-        corrected[tested] = multipletests(p[tested], method="holm")[1]
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
     return corrected
