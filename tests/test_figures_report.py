@@ -148,7 +148,7 @@ def test_slopes_join_the_two_values_of_each_case(facts: Facts, spin_better: int)
         for i, method in enumerate(("uni_paint", "spin"))
     ]
     table = per_case(pd.DataFrame(rows, columns=["method", "case", "domain", "k", "seed", "metric", "value"]))
-    axes = slopes(table, first="uni_paint", second="spin", methods=METHODS, facts=facts).axes[0]
+    axes = slopes(table, base="spin", rivals=["uni_paint"], methods=METHODS, facts=facts).axes[0]
     thin = [line for line in axes.lines if line.get_linewidth() < 2]
     assert {tuple(line.get_ydata()) for line in thin} == {values[case] for case in "abcd"}
     colours = {tuple(line.get_ydata()): line.get_color() for line in thin}
@@ -156,9 +156,23 @@ def test_slopes_join_the_two_values_of_each_case(facts: Facts, spin_better: int)
     assert colours[values["c"]] == METHOD_COLOURS["uni_paint" if facts.higher_is_better else "spin"]
     (mean,) = [line for line in axes.lines if line.get_linewidth() > 2]
     assert mean.get_ydata().tolist() == pytest.approx([0.45, 0.375])
-    assert f"Spin better in {spin_better}, Uni in {3 - spin_better}\nof 4 cases (1 without" in axes.get_title()
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels == [f"Uni\n{3 - spin_better}", f"Spin\n{spin_better}"]
+    assert axes.get_title() == "4 cases, 1 without a value"
     with pytest.raises(UserError, match="no scores of 'mine'"):
-        slopes(table, first="mine", second="spin", methods=METHODS, facts=facts)
+        slopes(table, base="spin", rivals=["mine"], methods=METHODS, facts=facts)
+
+
+def test_slopes_have_a_panel_a_rival_on_one_scale():
+    values = per_case(make_scores())
+    figure = slopes(values, base="spin", rivals=["uni_paint", "mine", "oracle"], methods=METHODS, facts=CLIP)
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_xticklabels()[0].get_text().split("\n")[0] for axes in shown] == ["Uni", "Mine", "oracle"]
+    assert len({axes.get_ylim() for axes in shown}) == 1
+    table = values["value"].xs("clip_i", level="metric").unstack("method")
+    for axes, rival in zip(shown, ("uni_paint", "mine", "oracle"), strict=True):
+        wins = int((table["spin"] > table[rival]).sum())
+        assert [label.get_text().split("\n")[1] for label in axes.get_xticklabels()] == [str(7 - wins), str(wins)]
 
 
 def test_forest_is_about_the_base_on_whichever_side_it_stands():
@@ -209,6 +223,6 @@ def test_a_folder_gets_every_figure_its_numbers_allow(tmp_path: Path):
     scores = scores[scores["metric"] == "clip_i"]
     numbers = numbers_of(scores, methods=METHODS, records={"clip_i": CLIP}, title="t", notes=[])
     found = write_figures(numbers, COSTS, tmp_path)
-    names = ["bars", "cost_clip_i", "differences_clip_i", "slopes_clip_i_uni_paint", "slopes_clip_i_mine"]
+    names = ["bars", "cost_clip_i", "differences_clip_i", "slopes_clip_i"]
     assert found == [tmp_path / f"{name}.png" for name in names]
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("png", "pdf")}

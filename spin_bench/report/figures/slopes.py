@@ -1,46 +1,64 @@
-"""Two methods case by case: a line a case, from its value under one method to its value under the other."""
+"""One method against every other, case by case: a line a case, from its value under the rival to its value under it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spin_bench.errors import UserError
 from spin_bench.report.facts import MetricFacts, header
 from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style, method_colours
 
+ACROSS = 3  # panels beside each other
+PANEL = 3.6  # inches of height
+
 
 @house_style
-def slopes(values: pd.DataFrame, *, first: str, second: str, methods: Mapping[str, str], facts: MetricFacts) -> Figure:
-    """A line has the colour of the method that is better at the case, grey at a tie; the means are black.
+def slopes(
+    values: pd.DataFrame, *, base: str, rivals: Sequence[str], methods: Mapping[str, str], facts: MetricFacts
+) -> Figure:
+    """A panel a rival. A line has the colour of the method that is better at the case, grey at a tie; means are black.
 
-    `values` is what `spin_bench.stats.per_case` returns. Cases that lack one of the two are left out and counted below.
+    `values` is what `spin_bench.stats.per_case` returns. Cases that lack one of the two are left out and counted.
     """
     known = set(values.index.get_level_values("method"))
-    for name in (first, second):
+    for name in (base, *rivals):
         if name not in known:
             raise UserError(f"no scores of {name!r} to draw slopes of; scored are {', '.join(sorted(known))}")
-    table = values["value"].xs(facts.name, level="metric").unstack("method")[[first, second]]
-    pairs = table.dropna().to_numpy()
-    sign = 1 if facts.higher_is_better in (True, None) else -1
-    ahead = np.sign(sign * (pairs[:, 1] - pairs[:, 0]))
+    table = values["value"].xs(facts.name, level="metric").unstack("method")
+    across = min(ACROSS, len(rivals))
+    down = math.ceil(len(rivals) / across)
+    figure = Figure(figsize=(WIDTH * across / ACROSS + 0.6, PANEL * down + 0.4), layout="constrained")
+    grid = figure.subplots(down, across, sharey=True, squeeze=False)
     colours = method_colours(methods)
-    figure = Figure(figsize=(0.7 * WIDTH, 5.6), layout="constrained")
-    axes = figure.subplots()
-    for side, colour in ((-1, colours[first]), (1, colours[second]), (0, FAINT)):
-        alpha = float(np.clip(20 / max(len(pairs), 1), 0.3, 0.8))
+    for axes in grid.flat[len(rivals) :]:
+        axes.set_visible(False)
+    for axes, rival in zip(grid.flat, rivals, strict=False):
+        both = table[[rival, base]]
+        _panel(axes, both, [colours[rival], colours[base]], [methods[rival], methods[base]], facts.higher_is_better)
+    figure.supylabel(header(facts), fontsize=13)
+    figure.supxlabel(f"cases in which each is {'higher' if facts.higher_is_better is None else 'better'}", fontsize=12)
+    return figure
+
+
+def _panel(
+    axes: Axes, table: pd.DataFrame, colours: Sequence[str], titles: Sequence[str], higher_is_better: bool | None
+) -> None:
+    """`table` has two columns, left and right, and a row a case."""
+    pairs = table.dropna().to_numpy()
+    sign = -1 if higher_is_better is False else 1
+    ahead = np.sign(sign * (pairs[:, 1] - pairs[:, 0]))
+    alpha = float(np.clip(20 / max(len(pairs), 1), 0.3, 0.8))
+    for side, colour in ((-1, colours[0]), (1, colours[1]), (0, FAINT)):
         axes.plot([0, 1], pairs[ahead == side].T, color=colour, alpha=alpha, linewidth=1.3)
     if len(pairs):
-        axes.plot([0, 1], pairs.mean(0), color=INK, linewidth=3, marker="o", markersize=8)
-    axes.set_xlim(-0.15, 1.15)
-    axes.set_xticks([0, 1], [methods[first], methods[second]], fontsize=13)
-    axes.set_ylabel(header(facts))
+        axes.plot([0, 1], pairs.mean(0), color=INK, linewidth=3, marker="o", markersize=7)
+    axes.set_xlim(-0.4, 1.4)
+    wins = [int((ahead < 0).sum()), int((ahead > 0).sum())]
+    axes.set_xticks([0, 1], [f"{title}\n{count}" for title, count in zip(titles, wins, strict=True)])
     axes.grid(True, axis="y")
     left_out = len(table) - len(pairs)
-    word = "higher" if facts.higher_is_better is None else "better"
-    axes.set_title(
-        f"{methods[second]} {word} in {int((ahead > 0).sum())}, {methods[first]} in {int((ahead < 0).sum())}\n"
-        f"of {len(pairs)} cases" + (f" ({left_out} without a value)" if left_out else ""),
-    )
-    return figure
+    axes.set_title(f"{len(pairs)} cases" + (f", {left_out} without a value" if left_out else ""), fontsize=11)

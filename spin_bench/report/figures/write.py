@@ -45,11 +45,11 @@ def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figur
             continue
         rivals = {name: methods[name] for name in competing}
         yield f"differences_{facts.name}", forest(pairs, base=competing[0], methods=rivals, facts=facts)
-        for rival in competing[1:]:
-            if "@" in rival or not scored.issuperset((rival, competing[0])):
-                continue  # a method's own best images are no rival
-            figure = slopes(values, first=rival, second=competing[0], methods=methods, facts=facts)
-            yield f"slopes_{facts.name}_{rival}", figure
+        # a method's own best images are no rival
+        others = [name for name in competing[1:] if "@" not in name and name in scored]
+        if others and competing[0] in scored:
+            figure = slopes(values, base=competing[0], rivals=others, methods=methods, facts=facts)
+            yield f"slopes_{facts.name}", figure
 
 
 def _first(records: Mapping[str, MetricFacts], start: str) -> MetricFacts | None:
