@@ -6,6 +6,9 @@ spin-bench --multirun method=spin method.guidance_scale=3,5,7.5
 spin-bench store ls
 spin-bench validate dataset=tficon dataset.root=/data/tficon
 spin-bench metrics stack=mini
+spin-bench report results/mini/mini/table1
+spin-bench diff results/mini/mini/table1 results/reference/mini/mini/table1
+spin-bench votes votes.csv
 """
 
 import errno
@@ -18,6 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.errors import HydraException
@@ -116,18 +120,26 @@ COMMANDS: dict[str, Command] = {
     "store migrate": lazy("spin_bench.commands.store:migrate_command"),
 }
 
+# These read files that are there: their words are paths, not settings.
+FILE_COMMANDS = {
+    "report": "spin_bench.commands.report:report_command",
+    "sweep": "spin_bench.commands.sweep:sweep_command",
+    "diff": "spin_bench.commands.diff:diff_command",
+    "votes": "spin_bench.commands.votes:votes_command",
+}
 
-def guarded(command: Command, config: DictConfig, console: Console) -> int:
-    """Run a command; what the user can mend becomes one line and an exit code."""
+
+def guarded(command: Callable[[Any, Console], int], words: Any, console: Console) -> int:
+    """Run a command on its configuration or its paths; what the user can mend becomes one line and an exit code."""
     try:
-        return command(config, console)
+        return command(words, console)
     except UserError as error:
         print(f"spin-bench: {error}", file=sys.stderr)
         return BAD_INPUT
     except OSError as error:
         if error.errno not in OUR_FAULTS:
             raise
-        where = error.filename or config.results_dir  # a failed write does not name its file
+        where = error.filename or getattr(words, "results_dir", "")  # a failed write does not name its file
         print(f"spin-bench: {error.strerror}: {where}: mend it and run again, nothing is lost", file=sys.stderr)
         return BAD_INPUT
     except FirstFailure as error:
@@ -166,15 +178,20 @@ def main(arguments: list[str] | None = None) -> int:
     _quiet_libraries()
     if words and words[0] in ("-h", "--help"):
         console.print(__doc__, markup=False)
-        console.print(f"commands: {', '.join(COMMANDS)}; settings: {config_folder() / 'config.yaml'}", markup=False)
+        console.print(
+            f"commands: {', '.join([*COMMANDS, *FILE_COMMANDS])}; settings: {config_folder() / 'config.yaml'}",
+            markup=False,
+        )
         return 0
+    if words and words[0] in FILE_COMMANDS:
+        return guarded(pkgutil.resolve_name(FILE_COMMANDS[words[0]]), words[1:], console)
     if any(word in ("-m", "--multirun") or word.startswith("sweep=") for word in words):
         return _multirun(words)
     leading = list(takewhile(lambda word: "=" not in word, words))
     name = " ".join(leading) or "run"
     try:
         if name not in COMMANDS:
-            raise unknown("command", name, list(COMMANDS))
+            raise unknown("command", name, [*COMMANDS, *FILE_COMMANDS])
         config = compose(words[len(leading) :])
     except UserError as error:
         print(f"spin-bench: {error}", file=sys.stderr)

@@ -26,6 +26,19 @@ NASTY = '</script><script>document.title = "broken"</script> <b>bold</b> & "quot
 
 
 RECORDS = {"clip_i": Facts("clip_i", "CLIP-I"), "lpips": Facts("lpips", "LPIPS", False)}
+IMAGES = {"spin": 6, "uni_paint": 2, "oracle": 1}
+PROVENANCE = {
+    "code": {"git": {"commit": "0123456789abcdef", "dirty": True}},
+    "machine": {"device": "a processor", "threads": 2},
+    "packages": {"spin-bench": "0.1.0", "torch": "2.13.0"},
+    "stack": {"device": "cpu"},
+    "methods": {
+        "spin": {"version": "1", "key": "k", "settings": {"guidance_scale": 7.5, "embedding": {"iterations": 200}}},
+        "uni_paint": {"version": "2", "key": "l", "settings": {"guidance_scale": 5.0}},
+        "oracle": {"version": "1", "key": "m", "settings": {}},
+    },
+    "time": {"started": "2026-01-02T03:04:05+00:00"},
+}
 
 
 def make_case(i: int, domain: str, prompt: str) -> Case:
@@ -58,16 +71,6 @@ def paint(folder: Path, cases: list[Case], images: dict[str, int]) -> None:
                 case.background.save(path)
 
 
-IMAGES = {"spin": 6, "uni_paint": 2, "oracle": 1}
-PROVENANCE = {
-    "code": {"git": {"commit": "0123456789abcdef", "dirty": True}},
-    "machine": {"device": "a processor", "threads": 2},
-    "packages": {"spin-bench": "0.1.0", "torch": "2.13.0"},
-    "stack": {"device": "cpu"},
-    "time": {"started": "2026-01-02T03:04:05+00:00"},
-}
-
-
 def make_folder(
     folder: Path,
     cases: list[Case],
@@ -77,6 +80,7 @@ def make_folder(
     methods: Mapping[str, str] = METHODS,
     title: str = "T",
     notes: Sequence[str] = (),
+    provenance: Mapping[str, Any] = PROVENANCE,
 ) -> Results:
     """What a run leaves for the report to draw; `images` are a method's, in the order to show them."""
     about = About(
@@ -93,7 +97,7 @@ def make_folder(
     write_scores(scores, folder)
     write_cost(costs, methods={name: methods[name] for name in images}, folder=folder)
     write_inputs(folder / "inputs", cases)
-    (folder / "provenance.json").write_text(json.dumps(PROVENANCE))
+    (folder / "provenance.json").write_text(json.dumps(provenance))
     return read_results(folder)
 
 

@@ -1,0 +1,1 @@
+"""The commands of `spin-bench`, one a file."""

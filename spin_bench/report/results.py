@@ -18,6 +18,7 @@ import pandas as pd
 from spin_bench.errors import UserError
 from spin_bench.files import write_whole
 from spin_bench.report.facts import Facts
+from spin_bench.report.tables import COST, SCORES
 
 ABOUT = "about.json"
 
@@ -77,8 +78,8 @@ def read_results(folder: Path) -> Results:
         return Results(
             folder=folder,
             about=_about(json.loads((folder / ABOUT).read_text("utf-8"))),
-            scores=pd.read_parquet(folder / "scores.parquet"),
-            costs=pd.read_csv(folder / "cost.csv"),
+            scores=pd.read_parquet(folder / "scores.parquet")[SCORES],
+            costs=pd.read_csv(folder / "cost.csv")[COST],
             provenance=json.loads((folder / "provenance.json").read_text("utf-8")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # of parquet and CSV too: ValueErrors

@@ -44,3 +44,37 @@ def sweep_curves(
     axes.grid(True)
     figure.legend(loc="outside lower center", ncols=3)
     return figure
+
+
+@house_style
+def sweep_path(
+    points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], x: MetricFacts, y: MetricFacts
+) -> Figure:
+    """One metric against another, a path a method through the values of the setting, each written at its point.
+
+    `points` has the columns method, setting, metric, mean, lo, hi.
+    """
+    colours, markers = method_colours(methods), method_markers(methods)
+    figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+    axes = figure.subplots()
+    for name, title in methods.items():
+        own = points[points["method"] == name].set_index("setting")
+        both = own[own["metric"] == x.name].join(own[own["metric"] == y.name], lsuffix="_x", rsuffix="_y").sort_index()
+        both = both.dropna(subset=["mean_x", "mean_y"])
+        axes.errorbar(
+            both["mean_x"],
+            both["mean_y"],
+            xerr=[both["mean_x"] - both["lo_x"], both["hi_x"] - both["mean_x"]],
+            yerr=[both["mean_y"] - both["lo_y"], both["hi_y"] - both["mean_y"]],
+            color=colours[name],
+            linestyle="none",
+            elinewidth=1,
+            alpha=0.45,
+        )
+        axes.plot(both["mean_x"], both["mean_y"], color=colours[name], marker=markers[name], markersize=8, label=title)
+        for value, place in zip(both.index, both[["mean_x", "mean_y"]].to_numpy(), strict=True):
+            axes.annotate(f"{value:g}", place, xytext=(7, 6), textcoords="offset points", fontsize=12)
+    axes.set(xlabel=header(x), ylabel=header(y), title=f"by {setting}")
+    axes.grid(True)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure

@@ -29,7 +29,7 @@ def write_figures(numbers: Numbers, costs: pd.DataFrame, folder: Path) -> list[P
 
 def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     summary, pairs, methods, records = numbers.summary, numbers.pairs, numbers.sheet.methods, numbers.sheet.records
-    similarity, coherence = (_first(records, start) for start in (SIMILARITY, COHERENCE))
+    similarity, coherence = similarity_and_coherence(records)
     if similarity and coherence:
         yield "similarity_coherence", metric_tradeoff(summary, x=similarity, y=coherence, methods=methods)
     yield "bars", bars(summary, methods=methods, records=records)
@@ -50,6 +50,11 @@ def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figur
         if others and competing[0] in scored:
             figure = slopes(values, base=competing[0], rivals=others, methods=methods, facts=facts)
             yield f"slopes_{facts.name}", figure
+
+
+def similarity_and_coherence(records: Mapping[str, MetricFacts]) -> tuple[MetricFacts | None, MetricFacts | None]:
+    """The first metric of each kind; None where there is none."""
+    return _first(records, SIMILARITY), _first(records, COHERENCE)
 
 
 def _first(records: Mapping[str, MetricFacts], start: str) -> MetricFacts | None:

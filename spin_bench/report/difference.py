@@ -1,0 +1,65 @@
+"""What differs between two results folders: what they were made with, and which numbers moved."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spin_bench.bootstrap import bootstrap_intervals
+from spin_bench.report.results import Results
+from spin_bench.stats import per_case, summarise
+
+ABSENT = "none"  # a value that one side does not have
+MOVES = ["method", "metric", "mean_a", "lo_a", "hi_a", "mean_b", "lo_b", "hi_b", "diff", "lo", "hi", "n", "moved"]
+# Parts of the provenance that are compared, in the order to print them. Paths and times differ for no reason of a
+# result's, and a method's key only says that something else differs.
+PARTS = ("methods", "samples", "seeds", "dataset", "stack", "metrics", "weights", "code", "packages", "machine")
+PASSED_OVER = ("root", "key")
+
+
+def leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of everything in nested mappings that is no mapping itself."""
+    if not isinstance(tree, Mapping):
+        yield name, tree
+        return
+    for key, below in tree.items():
+        yield from leaves(below, f"{name}.{key}" if name else str(key))
+
+
+def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[tuple[str, str, str]]]:
+    """Part of the provenance -> (name, value of a, value of b) where they differ; parts that agree are left out."""
+    found = {}
+    for part in PARTS:
+        both = [dict(leaves(side.get(part, {}))) for side in (a, b)]
+        names = [name for name in dict.fromkeys([*both[0], *both[1]]) if name.rpartition(".")[2] not in PASSED_OVER]
+        values = [(name, *(str(side.get(name, ABSENT)) for side in both)) for name in names]
+        lines = [(name, before, after) for name, before, after in values if before != after]
+        if lines:
+            found[part] = lines
+    return found
+
+
+def moves(a: Results, b: Results) -> pd.DataFrame:
+    """Every number that both have: columns `MOVES`.
+
+    `moved` where each mean lies outside the other's interval. `diff` is the mean of b - a over the `n` cases that both
+    have a value of, with its paired interval.
+    """
+    rows = [name for name in a.about.methods if name in b.about.methods]
+    columns = [name for name in a.about.records if name in b.about.records]
+    index = ["method", "metric"]
+    left, right = (summarise(side.scores, methods=rows, metrics=columns).set_index(index) for side in (a, b))
+    values = [per_case(side.scores, methods=rows, metrics=columns)["value"] for side in (a, b)]
+    apart = (values[1] - values[0]).groupby(level=index)  # of cases that one side lacks: NaN
+    cells = {cell: found.to_numpy() for cell, found in apart}
+    intervals = dict(zip(cells, bootstrap_intervals([*cells.values()]), strict=True))
+    table = left.join(right, lsuffix="_a", rsuffix="_b")
+    known = {cell: found[~np.isnan(found)] for cell, found in cells.items()}
+    table["diff"] = [known[cell].mean() if len(known[cell]) else np.nan for cell in table.index]
+    table["lo"] = [intervals[cell][0] for cell in table.index]
+    table["hi"] = [intervals[cell][1] for cell in table.index]
+    table["n"] = [len(known[cell]) for cell in table.index]
+    b_outside = (table["mean_b"] < table["lo_a"]) | (table["mean_b"] > table["hi_a"])
+    a_outside = (table["mean_a"] < table["lo_b"]) | (table["mean_a"] > table["hi_b"])
+    return table.assign(moved=a_outside & b_outside).reset_index()[MOVES]

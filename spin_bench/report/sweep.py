@@ -1,0 +1,108 @@
+"""A sweep: results of one experiment at several values of one setting, as curves and a table."""
+
+import os
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spin_bench.errors import UserError
+from spin_bench.files import write_whole
+from spin_bench.report.difference import leaves
+from spin_bench.report.facts import header, interval, number
+from spin_bench.report.figures.curves import sweep_curves, sweep_path
+from spin_bench.report.figures.style import write_figure
+from spin_bench.report.figures.write import similarity_and_coherence
+from spin_bench.report.markdown import legend_of_cells, markdown_table
+from spin_bench.report.results import ABOUT, Results, read_results
+from spin_bench.stats import summarise
+
+POINTS = ["method", "setting", "metric", "mean", "lo", "hi", "n", "missing"]
+LOG_FROM = 20  # largest over smallest value from which on an axis is logarithmic
+
+
+def find_results(paths: Sequence[Path]) -> list[Results]:
+    """The results folders among `paths` and below them; fewer than two are a `UserError`."""
+    folders = [path.parent for given in paths for path in sorted([*given.glob(ABOUT), *given.glob(f"*/**/{ABOUT}")])]
+    folders = list(dict.fromkeys(folders))
+    if len(folders) < 2:
+        where = ", ".join(map(str, paths)) or "nothing"
+        raise UserError(f"a sweep needs two results folders or more, {len(folders)} found in {where}")
+    return [read_results(folder) for folder in folders]
+
+
+def swept(results: Sequence[Results]) -> tuple[str, dict[tuple[int, str], float]]:
+    """The setting that differs between `results`, and its value: (position in `results`, method) -> number.
+
+    Methods that do not have it, or have it at one value, are left out. None, several, or one that is no number is a
+    `UserError`.
+    """
+    shared = [m for m in results[0].about.methods if all(m in one.provenance["methods"] for one in results)]
+    settings = {
+        (i, m): dict(leaves(one.provenance["methods"][m]["settings"])) for i, one in enumerate(results) for m in shared
+    }
+    varying: dict[str, list[str]] = {}  # setting -> methods
+    for method in shared:
+        for name in settings[0, method]:
+            if len({str(settings[i, method].get(name)) for i in range(len(results))}) > 1:
+                varying.setdefault(name, []).append(method)
+    if len(varying) != 1:
+        found = f"they differ in {', '.join(sorted(varying))}" if varying else "no setting of a method differs"
+        raise UserError(f"a sweep is over one setting of the same methods, but {found}; spin-bench diff A B says more")
+    [(name, methods)] = varying.items()
+    values = {(i, m): settings[i, m][name] for i in range(len(results)) for m in methods}
+    for value in values.values():
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise UserError(f"{name}={value} is no number to draw a curve over: compare pairs with spin-bench diff A B")
+    return name, {place: float(value) for place, value in values.items()}
+
+
+def sweep_points(results: Sequence[Results], values: Mapping[tuple[int, str], float]) -> pd.DataFrame:
+    """Columns `POINTS`: what `spin_bench.stats.summarise` makes of each folder, by the value of the setting."""
+    frames = []
+    for i, one in enumerate(results):
+        methods = [method for place, method in values if place == i]
+        summary = summarise(one.scores, methods=methods, metrics=list(results[0].about.records))
+        frames.append(summary.assign(setting=[values[i, method] for method in summary["method"]]))
+    points = pd.concat(frames)[POINTS]
+    if points.duplicated(POINTS[:3]).any():
+        again = points[points.duplicated(POINTS[:3])].iloc[0]
+        raise UserError(f"two of the folders have {again['method']} at {again['setting']:g}: name one of them")
+    return points.sort_values(POINTS[:3], ignore_index=True)
+
+
+def write_sweep(results: Sequence[Results]) -> Path:
+    """Write points.csv, table.md and figures beside the results, into `sweep_<setting>`; return that folder."""
+    name, values = swept(results)
+    points, about = sweep_points(results, values), results[0].about
+    folder = Path(os.path.commonpath([one.folder.absolute().parent for one in results])) / f"sweep_{name}"
+    methods = {method: about.methods[method] for method in dict.fromkeys(method for _, method in values)}
+    write_whole(folder / "points.csv", points.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
+    write_whole(folder / "table.md", _table(points, name, methods, about.records, about.notes).encode())
+    log = min(values.values()) > 0 and max(values.values()) / min(values.values()) >= LOG_FROM
+    drawn = [facts for facts in similarity_and_coherence(about.records) if facts is not None]
+    for facts in drawn:
+        of_metric = points[points["metric"] == facts.name]
+        figure = sweep_curves(of_metric, setting=name, methods=methods, facts=facts, log=log)
+        write_figure(figure, folder / "figures" / facts.name)
+    if len(drawn) == 2:
+        figure = sweep_path(points, setting=name, methods=methods, x=drawn[0], y=drawn[1])
+        write_figure(figure, folder / "figures" / "similarity_coherence")
+    return folder
+
+
+def _table(
+    points: pd.DataFrame, name: str, methods: Mapping[str, str], records: Mapping[str, Any], notes: Sequence[str]
+) -> str:
+    cells = {(row.method, row.setting, row.metric): row for row in points.itertuples()}
+    rows = []
+    for method, title in methods.items():
+        for value in sorted(points.loc[points["method"] == method, "setting"].unique()):
+            found = [(cells[method, value, metric], facts) for metric, facts in records.items()]
+            texts = [f"{number(c.mean, f.digits)} {interval(c.lo, c.hi, f.digits)}".rstrip() for c, f in found]
+            rows.append([title, f"{value:g}", *texts, str(max(c.n for c, _ in found))])
+    head = ["Method", name, *(header(facts) for facts in records.values()), "n"]
+    text = legend_of_cells().partition(" Bold")[0]  # nothing is bold: no row is tested against another
+    return "\n\n".join([f"# Sweep of {name}", markdown_table(head, rows), text, *notes[:1]]) + "\n"
