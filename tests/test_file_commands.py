@@ -58,6 +58,15 @@ def test_report_needs_the_folder_alone_and_repeats_its_bytes(tmp_path: Path, cap
     assert {"index.html", "vote.html", "table.tex", "grid.png"} <= {path.name for path in made}
 
 
+def test_a_folder_without_its_pictures_is_not_drawn_over(tmp_path: Path, capsys: pytest.CaptureFixture):
+    results(tmp_path / "a")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    assert main(["report", str(tmp_path / "a")]) == 2
+    first = f"images/spin/{CASES[0].id}/0.png"
+    assert f"lacks {8 * 9} pictures, the first {first}: run its experiment again" in capsys.readouterr().err
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
 @pytest.mark.parametrize("broken", ["scores.parquet", "cost.csv", "provenance.json", "about.json"])
 def test_a_broken_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture, broken: str):
     results(tmp_path / "a")

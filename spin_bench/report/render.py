@@ -22,9 +22,10 @@ GRID_ROWS = 12
 def render(folder: Path, *, width: int) -> list[Table]:
     """Write tables, figures, grid and pages into a results folder; return its table for a terminal of `width`.
 
-    `UserError` where the folder does not hold results.
+    `UserError` where the folder does not hold results and their pictures.
     """
     results = read_results(folder)
+    _check_pictures(results)
     about = results.about
     numbers = numbers_of(
         results.scores, methods=about.methods, records=about.records, title=about.title, notes=about.notes
@@ -35,6 +36,22 @@ def render(folder: Path, *, width: int) -> list[Table]:
     _write_grid(results)
     write_gallery(results, numbers, figures=figures, ballot=_ballot(results))
     return terminal_tables(numbers.summary, about.methods, about.records, width=width)
+
+
+def _check_pictures(results: Results) -> None:
+    """A folder may have come without them, as the committed ones do: its numbers are whole, its pages would not be."""
+    inputs = [results.folder / "inputs" / case.id / f"{name}.png" for case in results.about.cases for name in INPUTS]
+    painted = [
+        results.folder / "images" / method / case / f"{k}.png"
+        for (method, case), ks in results.about.painted.items()
+        for k in ks
+    ]
+    gone = [path for path in (*inputs, *painted) if not path.is_file()]
+    if gone:
+        raise UserError(
+            f"{results.folder} lacks {len(gone)} pictures, the first {gone[0].relative_to(results.folder)}: "
+            "run its experiment again, what the store holds is not painted twice"
+        )
 
 
 def _remove_others(folder: Path, figures: Sequence[Path]) -> None:
