@@ -152,6 +152,7 @@ def guarded(command: Callable[[Any, Console], int], words: Any, console: Console
 
 def _quiet_libraries() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False)], force=True)
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every letter that it embeds in a PDF
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -201,5 +202,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def entry() -> None:
     _quiet_libraries()
-    restart_with_settings(sys.argv[1:])
+    if not set(sys.argv[1:2]) & set(FILE_COMMANDS):  # which load no model
+        restart_with_settings(sys.argv[1:])
     sys.exit(main())

@@ -14,7 +14,7 @@ from PIL import Image
 from spin_bench.errors import UserError
 from spin_bench.report.facts import Facts
 from spin_bench.report.figures.bars import bars
-from spin_bench.report.figures.curves import sweep_curves
+from spin_bench.report.figures.curves import sweep_curves, sweep_path
 from spin_bench.report.figures.forest import differences, forest
 from spin_bench.report.figures.pareto import pareto_front
 from spin_bench.report.figures.slopes import slopes
@@ -203,6 +203,21 @@ def test_curves_run_through_their_points_in_order():
     assert curves == {"Spin": [[1.0, 0.4], [5.0, 0.6]], "Uni": [[1.0, 0.2]]}
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("guidance scale", "CLIP-I ↑")
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "5"]
+
+
+def test_path_goes_through_the_settings_in_order():
+    rows = [("spin", setting, metric, mean, mean - 0.1, mean + 0.2)
+            for setting, pair in ((5.0, (0.6, 0.1)), (1.0, (0.4, 0.3)), (3.0, (0.5, 0.7)))
+            for metric, mean in zip(("clip_i", "coherence"), pair, strict=True)]  # fmt: skip
+    points = pd.DataFrame(rows, columns=["method", "setting", "metric", "mean", "lo", "hi"])
+    axes = sweep_path(points, setting="steps", methods=METHODS, x=CLIP, y=COHERENCE).axes[0]
+    (path,) = [line for line in axes.lines if line.get_label() == "Spin"]
+    assert path.get_xydata().tolist() == [[0.4, 0.3], [0.5, 0.7], [0.6, 0.1]]
+    assert [(text.get_text(), tuple(text.xy)) for text in axes.texts] == [
+        ("1", (0.4, 0.3)), ("3", (0.5, 0.7)), ("5", (0.6, 0.1))]  # fmt: skip
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("CLIP-I ↑", "coherence ↑", "by steps")
+    ends = [segment for bars in axes.collections for segment in bars.get_segments()]
+    assert [pytest.approx([0.3, 0.6]), pytest.approx([0.2, 0.5])] == [ends[0][:, 0], ends[3][:, 1]]
 
 
 def test_files_are_the_same_every_time_and_nothing_is_cut_off(tmp_path: Path, summary: pd.DataFrame):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_gallery import IMAGES, PROVENANCE, make_case, make_folder, make_scores, paint
+from small_gallery import IMAGES, METHODS, PROVENANCE, make_case, make_folder, make_scores, paint
 
 from spin_bench.cli import main
 from spin_bench.report.difference import differing, moves
@@ -131,6 +131,19 @@ def test_a_number_moved_where_each_mean_leaves_the_other_interval(tmp_path: Path
     assert differing(a.provenance, a.provenance) == {}
 
 
+def test_a_method_of_one_side_is_named_once(tmp_path: Path, capsys: pytest.CaptureFixture):
+    fewer = copy.deepcopy(PROVENANCE)
+    del fewer["methods"]["uni_paint"]
+    names = {name: title for name, title in METHODS.items() if name != "uni_paint"}
+    images = {name: range(IMAGES[name]) for name in names}
+    results(tmp_path / "a")
+    scores = make_scores(CASES, {name: IMAGES[name] for name in names})
+    make_folder(tmp_path / "b", CASES, images, scores, methods=names, provenance=fewer)
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    shown = words_of(capsys)
+    assert "Only in A: Uni" in shown and "uni_paint" not in shown and "4 numbers" in shown
+
+
 def write_votes(path: Path, rows: list[tuple[str, str, str, str]]) -> str:
     pd.DataFrame(rows, columns=["case", "left", "right", "winner"]).to_csv(path, index=False)
     return str(path)
@@ -180,7 +193,8 @@ def test_sweep_finds_its_setting_and_its_means(tmp_path: Path, capsys: pytest.Ca
     assert spin["mean"].tolist() == pytest.approx([start, start + 0.4, start + 0.2])
     assert (spin["lo"] < spin["mean"]).all() and (spin["n"] == 8).all()
     assert main(["sweep", str(folder)]) == 0
-    assert "Sweep of guidance_scale" in words_of(capsys)
+    shown = words_of(capsys)
+    assert "Sweep of guidance_scale" in shown and "INFO" not in shown
     written = {path.relative_to(folder / "sweep_guidance_scale").as_posix()
                for path in (folder / "sweep_guidance_scale").rglob("*.*")}  # fmt: skip
     assert written == {"points.csv", "table.md", "figures/clip_i.png", "figures/clip_i.pdf"}

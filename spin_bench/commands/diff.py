@@ -36,7 +36,9 @@ def diff_command(words: Sequence[str], console: Console) -> int:
     console.print(f"A: {a.folder}\nB: {b.folder}", markup=False, highlight=False, soft_wrap=True)
     parts = differing(a.provenance, b.provenance)
     for part, lines in parts.items():
-        table = Table("name", "A", "B", title=TITLES[part], title_justify="left", title_style="bold")
+        table = Table(title=TITLES[part], title_justify="left", title_style="bold")
+        for head in ("name", "A", "B"):
+            table.add_column(head, overflow="fold")
         for line in lines:
             table.add_row(*(Text(value if len(value) <= LONG else f"{value[:LONG]}…") for value in line))
         console.print(table)

@@ -15,6 +15,7 @@ MOVES = ["method", "metric", "mean_a", "lo_a", "hi_a", "mean_b", "lo_b", "hi_b",
 # Parts of the provenance that are compared, in the order to print them. Paths and times differ for no reason of a
 # result's, and a method's key only says that something else differs.
 PARTS = ("methods", "samples", "seeds", "dataset", "stack", "metrics", "weights", "code", "packages", "machine")
+ROWS = ("methods", "samples", "metrics")  # of these, what both have is compared
 PASSED_OVER = ("root", "key")
 
 
@@ -31,13 +32,20 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[tupl
     """Part of the provenance -> (name, value of a, value of b) where they differ; parts that agree are left out."""
     found = {}
     for part in PARTS:
-        both = [dict(leaves(side.get(part, {}))) for side in (a, b)]
+        both = [dict(leaves(side)) for side in _sides(a.get(part, {}), b.get(part, {}), shared=part in ROWS)]
         names = [name for name in dict.fromkeys([*both[0], *both[1]]) if name.rpartition(".")[2] not in PASSED_OVER]
         values = [(name, *(str(side.get(name, ABSENT)) for side in both)) for name in names]
         lines = [(name, before, after) for name, before, after in values if before != after]
         if lines:
             found[part] = lines
     return found
+
+
+def _sides(a: Mapping[str, Any], b: Mapping[str, Any], *, shared: bool) -> list[Mapping[str, Any]]:
+    """Both, or what they have of what both have."""
+    return (
+        [{name: a[name] for name in a if name in b}, {name: b[name] for name in b if name in a}] if shared else [a, b]
+    )
 
 
 def moves(a: Results, b: Results) -> pd.DataFrame:

@@ -11,5 +11,6 @@ def made_line(provenance: Mapping[str, Any]) -> str:
     if git:
         code += f" at commit {git['commit'][:10]}" + (" with changes of its own" if git["dirty"] else "")
     day = provenance["time"]["started"][:10]
-    threads = f", {machine['threads']} threads" if provenance["stack"]["device"] == "cpu" else ""
+    count = machine["threads"]
+    threads = f", {count} thread{'s' * (count > 1)}" if provenance["stack"]["device"] == "cpu" else ""
     return f"Made on {day} by {code}, torch {packages['torch']}, on {machine['device']}{threads}."

@@ -39,7 +39,7 @@ def overview(sheet: Sheet, costs: pd.DataFrame) -> Values:
         )
     return {
         "size": sheet.size,
-        "missing": sheet.missing,
+        "missing": " ".join(f"{line[:1].upper()}{line[1:]}." for line in sheet.missing),
         "columns": [_column(facts) for facts in sheet.records.values()],
         "rows": rows,
         "memory_known": any(row["memory"] != DASH for row in rows),

@@ -73,7 +73,7 @@ def sweep_path(
         )
         axes.plot(both["mean_x"], both["mean_y"], color=colours[name], marker=markers[name], markersize=8, label=title)
         for value, place in zip(both.index, both[["mean_x", "mean_y"]].to_numpy(), strict=True):
-            axes.annotate(f"{value:g}", place, xytext=(7, 6), textcoords="offset points", fontsize=12)
+            axes.annotate(f"{value:g}", place, xytext=(7, 6), textcoords="offset points", color=colours[name])
     axes.set(xlabel=header(x), ylabel=header(y), title=f"by {setting}")
     axes.grid(True)
     figure.legend(loc="outside lower center", ncols=3)
