@@ -41,6 +41,7 @@ sweep-lr: $(STAMP) ## over the learning rate of Spin's embedding
 sweep-iterations: $(STAMP) ## over how long it is learned
 sweep-cfg sweep-steps sweep-lr sweep-iterations:
 	$(BIN)/spin-bench sweep=$(@:sweep-%=%) stack=$(STACK) $(DATASET) limit=$(LIMIT)
+	$(BIN)/spin-bench sweep results/$(STACK)/$(if $(DATA),tficon,mini)/$@
 
 bench: $(STAMP) ## time every method, and how much of it is not the networks'
 	$(BIN)/python bench/overhead.py

@@ -62,8 +62,9 @@ def test_a_run_writes_its_table_and_a_second_one_paints_nothing(
         "method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n"]  # fmt: skip
     scores = pd.read_parquet(folder / "scores.parquet")
     assert list(scores.columns) == ["method", "case", "domain", "k", "seed", "metric", "value"]
-    beside = {"config.yaml", "provenance.json", "cost.csv", "about.json", "index.html", "vote.html", "inputs", "images"}
-    assert {path.name for path in folder.iterdir()} == {*TABLES, *beside, "figures", "format.json"}
+    beside = {"config.yaml", "provenance.json", "cost.csv", "about.json", "run.json", "index.html", "vote.html"}
+    folders = {"figures", "inputs", "images"}
+    assert {path.name for path in folder.iterdir()} == {*TABLES, *beside, *folders, "format.json"}
     assert {path.suffix for path in (folder / "figures").iterdir()} == {".png", ".pdf"}
     for suffix in ("png", "json"):
         assert len(list((folder / "images").rglob(f"*.{suffix}"))) == 2 * _images(2, blended=3)

@@ -195,9 +195,13 @@ def test_sweep_finds_its_setting_and_its_means(tmp_path: Path, capsys: pytest.Ca
     assert main(["sweep", str(folder)]) == 0
     shown = words_of(capsys)
     assert "Sweep of guidance_scale" in shown and "INFO" not in shown
-    written = {path.relative_to(folder / "sweep_guidance_scale").as_posix()
-               for path in (folder / "sweep_guidance_scale").rglob("*.*")}  # fmt: skip
-    assert written == {"points.csv", "table.md", "figures/clip_i.png", "figures/clip_i.pdf"}
+    files = {"points.csv", "table.md", "figures/clip_i.png", "figures/clip_i.pdf"}
+    apart = folder / "sweep_guidance_scale"
+    assert {path.relative_to(apart).as_posix() for path in apart.rglob("*.*")} == files
+    (folder / "sweep.json").write_text("{}")  # of a sweep: these are its jobs
+    assert main(["sweep", str(folder)]) == 0
+    for name in files:
+        assert (folder / name).read_bytes() == (apart / name).read_bytes()
 
 
 @pytest.mark.parametrize(

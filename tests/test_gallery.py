@@ -74,10 +74,11 @@ def test_page_needs_no_network(folder: Path, name: str):
 
 def test_inputs_are_the_cases_pictures_and_no_older_ones(tmp_path: Path):
     (tmp_path / "inputs" / "gone").mkdir(parents=True)
+    (tmp_path / "inputs" / "gone" / "mask.png").touch()
     case = make_case(1, "real", "p")
     large = replace(make_case(2, "real", "p"), reference=Image.new("RGB", (1024, 512)))
     write_inputs(tmp_path / "inputs", [case, large])
-    assert sorted(path.name for path in (tmp_path / "inputs").iterdir()) == [case.id, large.id]
+    assert {path.parent.name for path in (tmp_path / "inputs").rglob("*.png")} == {case.id, large.id}
     stored = {path.stem: Image.open(path) for path in (tmp_path / "inputs" / case.id).iterdir()}
     assert np.array_equal(np.asarray(stored["background"]), np.asarray(case.background))
     assert np.array_equal(np.asarray(stored["mask"]), np.asarray(case.mask))

@@ -1,12 +1,13 @@
 """What differs between two results folders: what they were made with, and which numbers moved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from spin_bench.bootstrap import bootstrap_intervals
+from spin_bench.identity import leaves
 from spin_bench.report.results import Results
 from spin_bench.stats import per_case, summarise
 
@@ -19,20 +20,11 @@ ROWS = ("methods", "samples", "metrics")  # of these, what both have is compared
 PASSED_OVER = ("root", "key")
 
 
-def leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, value) of everything in nested mappings that is no mapping itself."""
-    if not isinstance(tree, Mapping):
-        yield name, tree
-        return
-    for key, below in tree.items():
-        yield from leaves(below, f"{name}.{key}" if name else str(key))
-
-
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[tuple[str, str, str]]]:
     """Part of the provenance -> (name, value of a, value of b) where they differ; parts that agree are left out."""
     found = {}
     for part in PARTS:
-        both = [dict(leaves(side)) for side in _sides(a.get(part, {}), b.get(part, {}), shared=part in ROWS)]
+        both = [leaves(side) for side in _sides(a.get(part, {}), b.get(part, {}), shared=part in ROWS)]
         names = [name for name in dict.fromkeys([*both[0], *both[1]]) if name.rpartition(".")[2] not in PASSED_OVER]
         values = [(name, *(str(side.get(name, ABSENT)) for side in both)) for name in names]
         lines = [(name, before, after) for name, before, after in values if before != after]
@@ -43,9 +35,9 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[tupl
 
 def _sides(a: Mapping[str, Any], b: Mapping[str, Any], *, shared: bool) -> list[Mapping[str, Any]]:
     """Both, or what they have of what both have."""
-    return (
-        [{name: a[name] for name in a if name in b}, {name: b[name] for name in b if name in a}] if shared else [a, b]
-    )
+    if not shared:
+        return [a, b]
+    return [{name: side[name] for name in side if name in other} for side, other in ((a, b), (b, a))]
 
 
 def moves(a: Results, b: Results) -> pd.DataFrame:

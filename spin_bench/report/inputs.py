@@ -1,24 +1,39 @@
 """What a case gives to every method, as files beside what the methods made of it."""
 
-import shutil
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from spin_bench.case import Case
+from spin_bench.files import write_whole
 
 INPUTS = ("background", "mask", "reference")
 REFERENCE_SIDE = 256  # px, or the canvas where that is larger: a photo of megapixels is not worth its bytes here
 
 
 def write_inputs(folder: Path, cases: Sequence[Case]) -> None:
-    """`<case>/background.png`, `mask.png` and `reference.png`; references shrink to `REFERENCE_SIDE`."""
-    if folder.exists():
-        shutil.rmtree(folder)  # of an earlier run, which may have had other cases
+    """Make `folder` hold `<case>/background.png`, `mask.png` and `reference.png` of `cases` and no others.
+
+    References shrink to `REFERENCE_SIDE`. Two processes may do so at once.
+    """
+    wanted = set()
     for case in cases:
         reference = case.reference.copy()
         reference.thumbnail((max(REFERENCE_SIDE, *case.background.size),) * 2, Image.Resampling.LANCZOS)
-        (folder / case.id).mkdir(parents=True)
         for name, picture in zip(INPUTS, (case.background, case.mask, reference), strict=True):
-            picture.save(folder / case.id / f"{name}.png", compress_level=1)  # speed: they are many and soon replaced
+            path = folder / case.id / f"{name}.png"
+            content = _png(picture)
+            if not path.exists() or path.read_bytes() != content:
+                write_whole(path, content)
+            wanted.add(path)
+    for path in folder.glob("*/*.png"):  # of an earlier run, which may have had other cases
+        if path not in wanted:
+            path.unlink(missing_ok=True)
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, format="PNG", compress_level=1)  # for speed: they are many
+    return buffer.getvalue()

@@ -58,7 +58,7 @@ def _remove_others(folder: Path, figures: Sequence[Path]) -> None:
     """Figures of an earlier run, which may have had other methods."""
     for path in folder.iterdir():
         if path.with_suffix(".png") not in figures:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _ballot(results: Results) -> bool:

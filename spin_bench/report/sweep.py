@@ -10,7 +10,7 @@ import pandas as pd
 
 from spin_bench.errors import UserError
 from spin_bench.files import write_whole
-from spin_bench.report.difference import leaves
+from spin_bench.identity import leaves
 from spin_bench.report.facts import header, interval, number
 from spin_bench.report.figures.curves import sweep_curves, sweep_path
 from spin_bench.report.figures.style import write_figure
@@ -20,6 +20,7 @@ from spin_bench.report.results import ABOUT, Results, read_results
 from spin_bench.stats import summarise
 
 POINTS = ["method", "setting", "metric", "mean", "lo", "hi", "n", "missing"]
+INDEX = "sweep.json"  # stands in the folder of a sweep's jobs
 LOG_FROM = 20  # largest over smallest value from which on an axis is logarithmic
 
 
@@ -41,7 +42,7 @@ def swept(results: Sequence[Results]) -> tuple[str, dict[tuple[int, str], float]
     """
     shared = [m for m in results[0].about.methods if all(m in one.provenance["methods"] for one in results)]
     settings = {
-        (i, m): dict(leaves(one.provenance["methods"][m]["settings"])) for i, one in enumerate(results) for m in shared
+        (i, m): leaves(one.provenance["methods"][m]["settings"]) for i, one in enumerate(results) for m in shared
     }
     varying: dict[str, list[str]] = {}  # setting -> methods
     for method in shared:
@@ -74,10 +75,14 @@ def sweep_points(results: Sequence[Results], values: Mapping[tuple[int, str], fl
 
 
 def write_sweep(results: Sequence[Results]) -> Path:
-    """Write points.csv, table.md and figures beside the results, into `sweep_<setting>`; return that folder."""
+    """Write points.csv, table.md and figures; return their folder.
+
+    It is that of the sweep where the results are its jobs, else `sweep_<setting>` beside them.
+    """
     name, values = swept(results)
     points, about = sweep_points(results, values), results[0].about
-    folder = Path(os.path.commonpath([one.folder.absolute().parent for one in results])) / f"sweep_{name}"
+    beside = Path(os.path.commonpath([one.folder.absolute().parent for one in results]))
+    folder = beside if (beside / INDEX).exists() else beside / f"sweep_{name}"
     methods = {method: about.methods[method] for method in dict.fromkeys(method for _, method in values)}
     write_whole(folder / "points.csv", points.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
     write_whole(folder / "table.md", _table(points, name, methods, about.records, about.notes).encode())

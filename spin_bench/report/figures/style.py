@@ -28,6 +28,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")  # a second sign be
 INK, FAINT = "#1a1a1a", "#bbbbbb"
 WIDTH = 7.0  # inches: twice the column of a paper, so that letters of 13 points end above 6
 DPI = 150
+MARGIN = 0.1  # inches around everything drawn
 
 # Type 42 fonts, because publishers refuse matplotlib's default of Type 3
 _HOUSE = {
@@ -74,16 +75,16 @@ def method_markers(methods: Iterable[str]) -> dict[str, str]:
 @house_style
 def write_figure(figure: Figure, path: Path) -> list[Path]:
     """Write `<path>.png` and `<path>.pdf`, without a date or a version: the same figure gives the same bytes."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # it is laid out now, once for both files
+    box = figure.get_tightbbox().padded(MARGIN)  # long names widen the page instead of being cut off
     written = []
     for suffix, metadata in (
         ("png", {"Software": None}),
         ("pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
     ):
         buffer = BytesIO()
-        # tight: long names widen the page instead of being cut off
-        figure.savefig(
-            buffer, format=suffix, dpi=DPI, metadata=metadata, bbox_inches="tight"
-        )  # long names widen the page
+        figure.savefig(buffer, format=suffix, dpi=DPI, metadata=metadata, bbox_inches=box)
         target = path.with_name(f"{path.name}.{suffix}")
         write_whole(target, buffer.getvalue())
         written.append(target)
