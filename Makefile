@@ -16,7 +16,7 @@ export MALLOC_MMAP_MAX_ = 0
 export MALLOC_TRIM_THRESHOLD_ = 17179869184
 export MALLOC_TOP_PAD_ = 268435456
 
-.PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations bench test check mini mini-report validate clean
+.PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations bench bench-workers test check mini mini-report validate clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -45,6 +45,9 @@ sweep-cfg sweep-steps sweep-lr sweep-iterations:
 
 bench: $(STAMP) ## time every method, and how much of it is not the networks'
 	$(BIN)/python bench/overhead.py
+
+bench-workers: $(STAMP) ## time two Ray workers of one thread against one
+	$(BIN)/python bench/workers.py
 
 test: $(STAMP) ## the test suite, two workers of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -67,8 +67,8 @@ def _lacks(run: Run, unit: Unit) -> bool:
 @contextmanager
 def _cluster(config: ExecutorConfig) -> Iterator[Any]:
     """The module `ray`, connected; a cluster that was started here ends with the block."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report home
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns about workers without a GPU
     try:
         import ray
     except ImportError as error:
