@@ -1,5 +1,6 @@
 """Ray actors: each loads the stack once and takes the next unit whenever it is free."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -73,11 +74,12 @@ def _cluster(config: ExecutorConfig) -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise UserError("executor=ray needs Ray: pip install 'spin-bench[ray]'") from error
+    quiet = {"log_to_driver": False, "logging_level": logging.WARNING}
     if config.address or os.environ.get("RAY_ADDRESS"):
-        ray.init(address=config.address, log_to_driver=False)
+        ray.init(address=config.address, **quiet)
     else:
         slots = max(os.cpu_count() or 1, (config.workers or 1) * config.threads)
-        ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False)
+        ray.init(num_cpus=slots, include_dashboard=False, **quiet)
     try:
         yield ray
     finally:
