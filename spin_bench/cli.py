@@ -8,6 +8,7 @@ spin-bench validate dataset=tficon dataset.root=/data/tficon
 spin-bench metrics stack=mini
 spin-bench report results/mini/mini/table1
 spin-bench diff results/mini/mini/table1 results/reference/mini/mini/table1
+spin-bench sweep results/mini/mini/sweep-cfg
 spin-bench votes votes.csv
 """
 

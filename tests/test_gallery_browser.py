@@ -104,6 +104,21 @@ def test_browser_sorts_and_filters(browser: Any, folder: Path):
     assert no_complaints(browser)
 
 
+def test_browser_sorts_by_a_number_of_the_table(browser: Any, folder: Path):
+    opened(browser, folder / "index.html")
+    cells = browser.find_elements("css selector", "#numbers tbody button")
+    assert [cell.find_element("class name", "mean").text for cell in cells[2:4]] == ["0.671", "0.336"]  # Uni's means
+    cells[3].click()  # LPIPS, lower is better
+    chosen = [
+        browser.execute_script(f"return document.getElementById('{name}').value") for name in ("metric", "method")
+    ]
+    assert chosen == ["1", "1"]
+    assert order(browser) == sorted(order(browser), key=lambda case: -int(case[-4:]))  # it falls with the case
+    head = "document.getElementById('head').getBoundingClientRect()"
+    assert browser.execute_script(f"return {head}.top") >= 0  # the rows are in sight under their head
+    assert no_complaints(browser)
+
+
 def test_browser_compares_by_keyboard_and_mouse(browser: Any, folder: Path):
     from selenium.webdriver.common.keys import Keys
 
