@@ -34,6 +34,14 @@ class Method:
     needs_truth: bool = False  # left out of a run over cases without a true composite
     prepare: Callable[[Any, Stack, Artefacts, Sequence[Case]], None] | None = None  # work that cases can share
     ranked_by: str = ""  # fact of an image, ascending, by which the method's authors choose among its images
+    variant_of: str = ""  # the method whose results this one's are named like
+    also_uses: Callable[[Any], tuple[str, ...]] | None = None  # parts that only some settings need
+
+    def parts(self, settings: Any) -> tuple[str, ...] | None:
+        """Parts of the stack that pictures under `settings` depend on; None: all."""
+        if self.uses is None or self.also_uses is None:
+            return self.uses
+        return (*self.uses, *self.also_uses(settings))
 
 
 _LATENT = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")

@@ -20,6 +20,7 @@ from spin_bench.settings import RunSettings
 from spin_bench.stack import Stack
 from spin_bench.stopping import Stop
 from spin_bench.store import Store, run_key
+from spin_bench.variants import with_variants
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ def prepare(
 ) -> Run:
     """Read the cases and name every result; raises `UserError` before anything is written."""
 
+    methods = with_variants(methods, settings.variants)
     found = entries(settings.dataset, watcher(console), limit=settings.limit)
     cases = [load_case(entry, stack.canvas) for entry in found]
     left_out = _left_out(settings, stack, methods, cases)
@@ -83,8 +85,10 @@ def prepare(
     for name, chosen in settings.methods.items():
         if name in left_out:
             continue
-        identity = {"method": name, "settings": chosen, "version": methods[name].version, "seed": settings.base_seed}
-        identity |= {"weights": stack.weights(methods[name].uses), "canvas": stack.canvas, "dtype": str(stack.dtype)}
+        method = methods[name]
+        identity = {"method": method.variant_of or name, "settings": chosen, "version": method.version}
+        identity |= {"weights": stack.weights(method.parts(chosen)), "canvas": stack.canvas, "dtype": str(stack.dtype)}
+        identity |= {"seed": settings.base_seed}
         keys[name] = run_key(identity)
         store.describe(keys[name], identity)
     chosen = [metrics[name] for name in settings.metrics]
@@ -96,8 +100,8 @@ def prepare(
 def _left_out(settings: RunSettings, stack: Stack, methods: dict[str, Method], cases: Sequence[Case]) -> dict[str, str]:
     """The run's methods that cannot paint here, and why; `UserError` where none can."""
     reasons = {}
-    for name in settings.methods:
-        missing = stack.missing(methods[name].uses or ())
+    for name, chosen in settings.methods.items():
+        missing = stack.missing(methods[name].parts(chosen) or ())
         if missing:
             reasons[name] = f"stack {stack.name} has no {' and no '.join(missing)} model"
         elif methods[name].needs_truth and any(case.truth is None for case in cases):

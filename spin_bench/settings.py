@@ -1,6 +1,6 @@
 """From the composed configuration to frozen dataclasses: whatever is wrong in it is said here, once, in one line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from spin_bench.errors import UserError, unknown
 from spin_bench.executors.config import ExecutorConfig, Shard
 from spin_bench.methods import Method
 from spin_bench.stacks.config import StackConfig
+from spin_bench.variants import Variant, changed, chosen_variants, in_order, with_variants
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ class RunSettings:
     experiment: str
     stack: StackConfig
     dataset: DatasetConfig
-    methods: dict[str, Any]  # name -> the method's settings
+    methods: dict[str, Any]  # name -> the method's settings, variants included
     metrics: tuple[str, ...]
     samples: int  # images a case
     samples_for: dict[str, int]  # of the methods that take another number
@@ -39,6 +40,7 @@ class RunSettings:
     shard: Shard
     results_dir: Path
     store_dir: Path
+    variants: dict[str, Variant]  # those of `methods` that are variants of another
     deviations: tuple[str, ...]  # from the published defaults, one line each
     composed: str  # the whole configuration, interpolated, as YAML
 
@@ -85,15 +87,34 @@ def _overridden(values: dict[str, Any], defaults: Mapping[str, Any], overrides: 
     return result
 
 
-def _method_settings(name: str, method: Method, config: DictConfig, stack: StackConfig) -> Any:
+def _method_values(name: str, method: Method, config: DictConfig, stack: StackConfig) -> dict[str, Any]:
     """Published defaults, under the stack's overrides, under what the user set."""
     own = config.method if config.get("method") else config.settings.get(name)
     values = _plain(own) if own else {}
     values.pop("name", None)
     names = {field.name for field in fields(method.settings)}
     values |= {key: config[key] for key in SHARED if config.get(key) is not None and key in names}
-    values = _overridden(values, asdict(method.settings()), stack.overrides.get(name, {}))
-    return typed(method.settings, values, f"method {name}")
+    return _overridden(values, asdict(method.settings()), stack.overrides.get(name, {}))
+
+
+def _all_settings(
+    names: Sequence[str],
+    variants: Mapping[str, Variant],
+    known: Mapping[str, Method],
+    config: DictConfig,
+    stack: StackConfig,
+) -> dict[str, Any]:
+    """The settings of the methods `names` and of their variants, each method followed by its own."""
+    chosen: dict[str, Any] = {}
+    for name in in_order(names, variants):
+        method = variants[name].method if name in variants else name
+        values = _method_values(method, known[method], config, stack)
+        if name in variants:
+            where, values = f"variants.{method}.{name}", changed(values, variants[name].changes)
+        else:
+            where = f"method {name}"
+        chosen[name] = typed(known[method].settings, values, where)
+    return chosen
 
 
 def stack_config(config: DictConfig) -> StackConfig:
@@ -122,11 +143,13 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
     for name in config.metrics:
         if name not in metrics:
             raise unknown("metric", name, list(metrics))
-    chosen = {name: _method_settings(name, known[name], config, stack) for name in names}
+    variants = chosen_variants(_plain(config.variants), names, known)
+    chosen, known = _all_settings(names, variants, known, config, stack), with_variants(known, variants)
     deviations = []
     for name, settings in chosen.items():
         for line in _changed(known[name].settings(), settings):
-            reason = stack.reasons.get(f"{name}.{line.split('=')[0]}", "set for this run")
+            method = known[name].variant_of or name
+            reason = stack.reasons.get(f"{method}.{line.split('=')[0]}", "set for this run")
             deviations.append(f"{known[name].title}: {line}: {reason}")
     samples_for = _plain(config.samples_for)
     for name in samples_for:
@@ -156,6 +179,7 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
         shard=typed(Shard, _plain(config.shard), "shard"),
         results_dir=Path(config.results_dir),
         store_dir=store_folder(config),
+        variants=variants,
         deviations=tuple(deviations),
         composed=OmegaConf.to_yaml(config, resolve=True),
     )
