@@ -5,6 +5,16 @@ import hashlib
 import json
 from typing import Any
 
+ADDED = "added"
+
+
+def added(default: Any) -> Any:
+    """A field of a settings dataclass that came after results were kept without it: at `default` it leaves no trace.
+
+    So a new switch does not rename, and repaint, what is in the store. Another default needs another version.
+    """
+    return dataclasses.field(default=default, metadata={ADDED: True})
+
 
 def canonical(value: Any) -> str:
     """One JSON text for one value: keys sorted, dataclasses as objects, no white space, no NaN."""
@@ -13,8 +23,12 @@ def canonical(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if not _traceless(value, f)}
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _traceless(value: Any, field: dataclasses.Field) -> bool:
+    return field.metadata.get(ADDED, False) and getattr(value, field.name) == field.default
 
 
 def key_of(value: Any) -> str:

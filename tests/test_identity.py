@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spin_bench.identity import canonical, derive_seed, key_of
+from spin_bench.identity import added, canonical, derive_seed, key_of
 from spin_bench.spin.painter import EmbeddingSettings, SpinSettings
 
 plain = st.recursive(
@@ -54,3 +54,19 @@ def test_seeds_fit_torch_and_differ_by_image(base: int, case: str, k: int):
     assert 0 <= seed < 2**63
     assert seed != derive_seed(base, case, k + 1)
     assert seed == derive_seed(base, case, k)
+
+
+@dataclass(frozen=True)
+class _Before:
+    steps: int = 50
+
+
+@dataclass(frozen=True)
+class _After:
+    steps: int = 50
+    shape: str = added("round")
+
+
+def test_an_added_switch_at_its_default_leaves_the_key():
+    assert key_of({"settings": _After(steps=7)}) == key_of({"settings": _Before(steps=7)})
+    assert key_of(_After(shape="square")) != key_of(_Before())
