@@ -5,7 +5,7 @@ from itertools import chain
 
 from rich.table import Table
 
-from spin_bench.metrics import diversity, preservation, similarity
+from spin_bench.metrics import claims, diversity, preservation, similarity
 from spin_bench.metrics.coherence import coherence_context
 from spin_bench.metrics.presets import brushnet, hdpainter, pbe, piebench, tficon
 from spin_bench.metrics.record import COSINE, CaseMetric, Metric, Record
@@ -34,6 +34,7 @@ METRICS: dict[str, Metric] = {
         similarity.METRICS,
         _COHERENCE,
         preservation.METRICS,
+        claims.METRICS,
         tficon.METRICS,
         pbe.METRICS,
         brushnet.METRICS,

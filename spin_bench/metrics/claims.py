@@ -1,0 +1,54 @@
+"""What Spin's ablations claim beside similarity: the reference's surroundings stay out, the scene's style comes in."""
+
+import torch
+from torch import Tensor
+
+from spin_bench.case import Case
+from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
+from spin_bench.metrics.batch import Batch, square_crop
+from spin_bench.metrics.coherence_pixels import gram_distance
+from spin_bench.metrics.record import COSINE, Metric
+
+
+def surroundings(case: Case) -> Tensor:
+    """The whole reference with its object grey, (1, 3, s, s); NaN where no mask says which part that is."""
+    image = to_tensor(case.reference)
+    keep = torch.full_like(image[:, :1], torch.nan)
+    if case.reference_mask is not None:
+        keep = 1 - mask_to_tensor(case.reference_mask)
+    return square_crop(image * keep, (0, 0, *case.reference.size))
+
+
+def clip_i_surroundings(batch: Batch) -> Tensor:
+    """Cosine of CLIP features: the mask's box of the painted picture, and what surrounds the reference's object."""
+    return (batch.clip_crops * batch.once(surroundings, batch.stack.clip.encode_image)).sum(1)
+
+
+METRICS = (
+    Metric(
+        name="clip_i_surroundings",
+        title="CLIP-I surroundings",
+        higher_is_better=False,
+        range=COSINE,
+        encoder="clip",
+        uses=("clip",),
+        compares="painted crop with what surrounds the reference's object",
+        crop="tight box of the mask, padded to a square with mid-grey",
+        resize="bicubic, antialiased, to 128 px, then the encoder's own",
+        mask="reference on mid-grey inside its own mask",
+        missing="where the reference has no mask",
+        compute=clip_i_surroundings,
+    ),
+    Metric(
+        name="style_gap",
+        title="style gap",
+        higher_is_better=False,
+        range=(0.0, 1.0),
+        encoder="judge",
+        uses=("judge",),
+        compares="painted picture inside the mask with its background outside: Gram matrices of 4 ImageNet stages",
+        mask="averaged down to each stage's grid",
+        missing="where the mask covers everything",
+        compute=gram_distance,
+    ),
+)
