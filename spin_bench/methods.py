@@ -47,7 +47,15 @@ class Method:
 _LATENT = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
 
 BUILT_IN: dict[str, Method] = {
-    "spin": Method("Spin", spin.SpinSettings, spin.spin, spin.VERSION, uses=PARTS, prepare=spin.prepare),
+    "spin": Method(
+        "Spin",
+        spin.SpinSettings,
+        spin.spin,
+        spin.VERSION,
+        uses=PARTS,
+        also_uses=spin.also_uses,
+        prepare=spin.prepare,
+    ),
     "blended_diffusion": Method(
         "Blended",
         blended.BlendedDiffusionSettings,

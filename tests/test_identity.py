@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spin_bench.identity import added, canonical, derive_seed, key_of
-from spin_bench.spin.painter import EmbeddingSettings, SpinSettings
+from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

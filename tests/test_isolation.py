@@ -18,7 +18,7 @@ from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
 from spin_bench.methods import BUILT_IN
 from spin_bench.painter import Painter
-from spin_bench.spin.painter import EmbeddingSettings, SpinSettings
+from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
 from spin_bench.stack import Stack
 
 # The defaults, but for what costs time.

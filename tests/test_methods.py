@@ -17,7 +17,8 @@ from spin_bench.diffusion.latents import decode, encode, latent_mask, to_picture
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.errors import UserError
 from spin_bench.painter import Painter
-from spin_bench.spin.painter import EmbeddingSettings, SpinSettings, spin
+from spin_bench.spin.painter import spin
+from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
 from spin_bench.stack import Stack
 
 SPIN = SpinSettings(steps=4, embedding=EmbeddingSettings(iterations=3))

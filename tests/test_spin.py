@@ -14,12 +14,16 @@ from spin_bench.diffusion.region_attention import pair, region_attention
 from spin_bench.diffusion.sampler import Step
 from spin_bench.diffusion.text import encode_prompt, tokenise
 from spin_bench.errors import UserError
-from spin_bench.spin.embedding import Target, encode_slotted, extract, slotted_prompt
-from spin_bench.spin.references import EmbeddingSettings, reference_embeddings
+from spin_bench.spin.embedding import encode_slotted, slotted_prompt
+from spin_bench.spin.extraction import Target, extract
+from spin_bench.spin.references import reference_embeddings
 from spin_bench.spin.saliency import reference_image, saliency_map
+from spin_bench.spin.settings import EmbeddingSettings
 from spin_bench.spin.style import gram, mean_std, style_correction, style_distance, style_gradient
 from spin_bench.spin.vocabulary import initial_vectors
 from spin_bench.stack import Stack
+
+OWN_MASK = EmbeddingSettings(saliency="reference_mask")
 
 
 def test_a_known_word_in_the_slot_is_that_word(stack: Stack):
@@ -33,7 +37,7 @@ def test_a_known_word_in_the_slot_is_that_word(stack: Stack):
 
 
 def test_a_prompt_without_room_is_an_error(stack: Stack):
-    with pytest.raises(ValueError, match="longer than the window"):
+    with pytest.raises(UserError, match="longer than the text encoder's window"):
         slotted_prompt(stack, "a photo of {}", 60)
 
 
@@ -58,12 +62,13 @@ def _salient_loss(stack: Stack, latents, saliency, vectors, null) -> float:
 
 
 def test_extraction_explains_the_salient_part_better(stack: Stack, cases: list[Case]):
-    saliency = saliency_map(cases[0], stack, backend="reference_mask", soft=False)
+    saliency = saliency_map(cases[0], stack, OWN_MASK)
     latents = encode(stack.vae, reference_image(cases[0], stack))
     null = encode_prompt(stack.tokenizer, stack.text_encoder, "")
     start = initial_vectors(stack, reference_image(cases[0], stack), init="mean_token", vectors=1)
-    options = {"template": "a photo of {}", "iterations": 40, "lr": 5e-3, "batch": 2, "weight_decay": 0.01}
-    learned = extract(stack, [Target(latents, saliency, saliency, start, seed=1)], null, **options)
+    settings = EmbeddingSettings(iterations=40, lr=5e-3, batch=2)
+    target = Target(latents, saliency, saliency, start, seed=1)
+    learned = extract(stack, [target], null, settings, backbone="text_to_image")
     assert _salient_loss(stack, latents, saliency, learned, null) < _salient_loss(
         stack, latents, saliency, start[None], null
     )
@@ -95,24 +100,16 @@ def test_references_are_extracted_together_as_if_alone(stack: Stack, cases: list
         torch.testing.assert_close(a.value, b.value, atol=1e-4, rtol=0)
     assert torch.equal(together[3].value, together[1].value)
     assert not torch.allclose(together[0].value, together[1].value, atol=1e-2)
-    assert len(list((tmp_path / "together").rglob("*.safetensors"))) == 3
+    assert len(list((tmp_path / "together" / "embedding").rglob("*.safetensors"))) == 3
 
 
 def test_learned_saliency_finds_the_object(stack: Stack, cases: list[Case]):
     overlaps = []
     for case in cases:
-        truth = saliency_map(case, stack, backend="reference_mask", soft=False)
-        found = saliency_map(case, stack, backend="learned", soft=False)
+        truth = saliency_map(case, stack, OWN_MASK)
+        found = saliency_map(case, stack, EmbeddingSettings())
         overlaps.append(float((truth * found).sum() / ((truth + found) > 0).sum()))
     assert sum(overlaps) / len(overlaps) > 0.8
-
-
-def test_saliency_says_what_is_missing(stack: Stack, cases: list[Case]):
-    with pytest.raises(UserError, match="did you mean 'learned'"):
-        saliency_map(cases[0], stack, backend="leaned", soft=False)
-    with pytest.raises(UserError, match="no reference mask"):
-        saliency_map(replace(cases[0], reference_mask=None), stack, backend="reference_mask", soft=False)
-    assert saliency_map(cases[0], stack, backend="none", soft=False).min() == 1
 
 
 def test_statistics_are_those_of_the_masked_pixels():
@@ -151,7 +148,7 @@ def test_the_style_gradient_is_a_finite_difference(exact: bool, stack: Stack):
 
     step = Step(0, t, 480, previous, x0_of(previous), previous.tanh(), previous)
     options = {"statistic": "mean_std", "predict_noise": predict, "scheduler": stack.scheduler}
-    gradient = style_gradient(step, background, mask, exact=exact, **options)
+    gradient = style_gradient(step, [background], mask, features=lambda x0: [x0], exact=exact, **options)
 
     def distance(offset):
         x0 = x0_of(previous + offset) if exact else x0_of(previous) + offset

@@ -1,7 +1,9 @@
 """Keeping the known region: at every step the latents outside the mask are replaced by the noised background."""
 
+import torch.nn.functional as F
 from diffusers import DDIMScheduler
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
 from spin_bench.diffusion.sampler import add_noise
 
@@ -20,3 +22,12 @@ def blend_background(
     the step started from, a notch noisier. t = -1 puts the clean background there.
     """
     return blend(latents, add_noise(scheduler, background, noise, t), mask)
+
+
+def softened(mask: Tensor, sigma: float) -> Tensor:
+    """`mask` (N, K, H, W) under a Gaussian of `sigma` of its cells, cut at three of them; 0 leaves it as it is."""
+    if sigma == 0:
+        return mask
+    edge = max(1, round(3 * sigma))
+    padded = F.pad(mask, (edge,) * 4, mode="replicate")
+    return gaussian_blur(padded, [2 * edge + 1] * 2, [sigma] * 2)[..., edge:-edge, edge:-edge]

@@ -1,10 +1,9 @@
 """Classifier-free guidance (Ho & Salimans 2022) over a text-conditioned noise predictor."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor
 
 
@@ -18,8 +17,11 @@ class Prediction(NamedTuple):
 NoisePredictor = Callable[[Tensor, int], Prediction]
 
 
-def classifier_free(unet: UNet2DConditionModel, negative: Tensor, positive: Tensor, scale: float) -> NoisePredictor:
-    """Guide from the `negative` to the `positive` context, (1, tokens, width) each, in one pass of twice the batch."""
+def classifier_free(unet: Callable[..., Any], negative: Tensor, positive: Tensor, scale: float) -> NoisePredictor:
+    """Guide from the `negative` to the `positive` context, (1, tokens, width) each, in one pass of twice the batch.
+
+    `unet` is a `UNet2DConditionModel`, or is called like one.
+    """
 
     def predict(latents: Tensor, t: int) -> Prediction:
         n = len(latents)

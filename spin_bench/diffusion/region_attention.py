@@ -2,12 +2,17 @@
 
     O_i = R_i * Attn(Q_i, inside) + (1 - R_i) * Attn(Q_i, outside)
 
+and with several regions, each with a context of its own,
+
+    O_i = sum_k R_ki * Attn(Q_i, c_k) + (1 - sum_k R_ki) * Attn(Q_i, outside)
+
 Two contexts are mixed by region, rather than one token's column masked, because CLIP text is causal: every token after
 the placeholder carries its content too, so masking a column leaks.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +22,11 @@ from torch import Tensor
 
 
 class RegionAttnProcessor(AttnProcessor2_0):
-    """`encoder_hidden_states` holds both contexts, concatenated along tokens: [inside | outside]."""
+    """`encoder_hidden_states` holds all contexts, joined along tokens: [inside the first region | ... | outside]."""
 
     def __init__(self, region: Tensor):
         super().__init__()
-        self.region = region  # (batch or 1, 1, height, width) in [0, 1], latent resolution
+        self.region = region  # (batch or 1, regions, height, width), their sum in [0, 1], latent resolution
 
     def __call__(
         self,
@@ -31,16 +36,17 @@ class RegionAttnProcessor(AttnProcessor2_0):
         attention_mask: Tensor | None = None,
         temb: Tensor | None = None,
     ) -> Tensor:
-        inside, outside = encoder_hidden_states.chunk(2, dim=1)
-        mixed = super().__call__(attn, hidden_states, inside, attention_mask, temb)
-        rest = super().__call__(attn, hidden_states, outside, attention_mask, temb)
-        weight = at_tokens(self.region, hidden_states.shape[1]).to(mixed.dtype)
-        weight = weight.repeat(len(mixed) // len(weight), 1, 1)
-        return weight * mixed + (1 - weight) * rest
+        contexts = encoder_hidden_states.chunk(self.region.shape[1] + 1, dim=1)
+        read = super().__call__
+        *mixed, rest = [read(attn, hidden_states, context, attention_mask, temb) for context in contexts]
+        weight = at_tokens(self.region, hidden_states.shape[1]).to(rest.dtype)
+        weight = weight.repeat(len(rest) // len(weight), 1, 1)
+        inside = [share * part for share, part in zip(weight.split(1, dim=2), mixed, strict=True)]
+        return sum(inside[1:], inside[0]) + (1 - weight.sum(2, keepdim=True)) * rest
 
 
 def at_tokens(region: Tensor, tokens: int) -> Tensor:
-    """Average `region` (N, 1, h, w) down to a layer's grid of `tokens` and flatten it to (N, tokens, 1)."""
+    """Average `region` (N, K, h, w) down to a layer's grid of `tokens` and flatten it to (N, tokens, K)."""
     height, width = region.shape[-2:]
     shrink = (height * width / tokens) ** 0.5
     grid = (round(height / shrink), round(width / shrink))
@@ -54,15 +60,17 @@ def pair(inside: Tensor, outside: Tensor) -> Tensor:
     return torch.cat([inside, outside], dim=1)
 
 
+def region_attention(unet: UNet2DConditionModel, region: Tensor) -> AbstractContextManager[UNet2DConditionModel]:
+    """Within the block every cross-attention layer of `unet` mixes contexts by `region`; then all is as before."""
+    return cross_attention(unet, RegionAttnProcessor(region))
+
+
 @contextmanager
-def region_attention(unet: UNet2DConditionModel, region: Tensor) -> Iterator[UNet2DConditionModel]:
-    """Within the block every cross-attention layer of `unet` mixes two contexts by `region`; then all is as before."""
+def cross_attention(unet: UNet2DConditionModel, crossing: Any) -> Iterator[UNet2DConditionModel]:
+    """Within the block every cross-attention layer of `unet` is computed by the processor `crossing`."""
     before = unet.attn_processors
     unet.set_attn_processor(
-        {
-            name: RegionAttnProcessor(region) if name.endswith("attn2.processor") else processor
-            for name, processor in before.items()
-        }
+        {name: crossing if name.endswith("attn2.processor") else processor for name, processor in before.items()}
     )
     try:
         yield unet

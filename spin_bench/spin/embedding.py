@@ -1,17 +1,13 @@
-"""Semantic embedding: token vectors that make the frozen model explain the salient part of the reference.
+"""Semantic embedding: free places in a prompt, the vectors that go there, and the hidden states that come of them."""
 
-Textual inversion (Gal et al. 2023) with the recipe of the paper's settings, 200 AdamW iterations at 5e-4. What is ours:
-the non-salient part is explained by the null text through region attention, and is left out of the loss.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from spin_bench.diffusion.region_attention import pair, region_attention
+from spin_bench.errors import UserError
 from spin_bench.stack import Stack
 
 
@@ -24,7 +20,7 @@ class Slotted:
 
 
 def slotted_prompt(stack: Stack, template: str, vectors: int) -> Slotted:
-    """Tokenise `template` with `vectors` free places where it says "{}"; raises `ValueError` where they do not fit."""
+    """Tokenise `template` with `vectors` free places where it says "{}"; `UserError` where they do not fit."""
     tokenizer = stack.tokenizer
     before, after = template.split("{}")
     head = [tokenizer.bos_token_id, *tokenizer(before.strip(), add_special_tokens=False).input_ids]
@@ -32,7 +28,10 @@ def slotted_prompt(stack: Stack, template: str, vectors: int) -> Slotted:
     window = tokenizer.model_max_length
     padding = window - len(head) - vectors - len(tail)
     if padding < 0:
-        raise ValueError(f"{template!r} with {vectors} vectors is {-padding} tokens longer than the window of {window}")
+        raise UserError(
+            f"{template!r} with vectors={vectors} is {-padding} tokens longer than the text encoder's window "
+            f"of {window}: take fewer vectors or a shorter text"
+        )
     ids = head + [tokenizer.eos_token_id] * vectors + tail + [tokenizer.pad_token_id] * padding
     return Slotted(torch.tensor([ids]), slice(len(head), len(head) + vectors))
 
@@ -58,62 +57,15 @@ def encode_slotted(stack: Stack, prompt: Slotted, vectors: Tensor) -> Tensor:
         return encoder(ids).last_hidden_state
 
 
-@dataclass(frozen=True, eq=False)
-class Target:
-    """One reference to be explained; maps are (1, 1, h, w) in [0, 1]."""
+@dataclass(frozen=True)
+class Learned:
+    """What is learned of a reference: `start` makes it of initial token vectors, `states` the text's hidden states."""
 
-    latents: Tensor  # (1, C, h, w)
-    weight: Tensor  # of each cell in the loss
-    region: Tensor  # cells that the embedding speaks for; the null text speaks for the others
-    initial: Tensor  # (n, width), where the vectors start
-    seed: int
+    start: Callable[[Stack, Slotted, Tensor], Tensor]  # (stack, prompt, vectors (N, n, width)) to (N, ., width)
+    states: Callable[[Stack, Slotted, Tensor], Tensor]  # (stack, prompt, learned (N, ., width)) to (N, window, width)
 
 
-def extract(
-    stack: Stack,
-    targets: Sequence[Target],
-    null: Tensor,
-    *,
-    template: str,
-    iterations: int,
-    lr: float,
-    batch: int,
-    weight_decay: float,
-) -> Tensor:
-    """Learn token vectors (targets, n, width), for all targets at once and for each as if it were alone.
-
-    The loss of a target is sum(weight * error^2) / sum(weight), whatever the object's size. `batch` noisy copies of
-    each are seen in an iteration; timesteps and noise come from the target's own seed. `null` is (1, window, width).
-    """
-    vectors = torch.stack([target.initial for target in targets]).float().requires_grad_()
-    optimizer = torch.optim.AdamW([vectors], lr=lr, weight_decay=weight_decay)
-    prompt = slotted_prompt(stack, template, vectors.shape[1])
-    generators = [torch.Generator().manual_seed(target.seed) for target in targets]
-    latents, weight, region = (
-        torch.cat([getattr(target, name) for target in targets]).repeat_interleave(batch, 0)
-        for name in ("latents", "weight", "region")
-    )
-    share = weight / (weight.sum((1, 2, 3), keepdim=True) * batch * latents.shape[1])
-    with torch.enable_grad(), region_attention(stack.unet, region):
-        for _ in range(iterations):
-            t, noise = _draw(generators, batch, latents, stack)
-            noisy = stack.scheduler.add_noise(latents, noise, t)
-            states = encode_slotted(stack, prompt, vectors).repeat_interleave(batch, 0)
-            context = pair(states, null.expand(len(states), -1, -1)).to(noisy.dtype)
-            noise_pred = stack.unet(noisy, t, encoder_hidden_states=context).sample
-            loss = ((noise_pred.float() - noise.float()).pow(2) * share).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    return vectors.detach()
-
-
-def _draw(generators: Sequence[torch.Generator], batch: int, latents: Tensor, stack: Stack) -> tuple[Tensor, Tensor]:
-    """Timesteps (targets * batch,) and noise like `latents`, each target's from its own generator."""
-    train_steps = stack.scheduler.config.num_train_timesteps
-    drawn = []
-    for generator in generators:
-        t = torch.randint(train_steps, (batch,), generator=generator)
-        drawn.append((t, torch.randn((batch, *latents.shape[1:]), generator=generator)))
-    t, noise = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-    return t.to(stack.device), noise.to(latents)
+LEARNED: dict[str, Learned] = {
+    "token_vectors": Learned(lambda stack, prompt, vectors: vectors, encode_slotted),
+    "conditioning": Learned(encode_slotted, lambda stack, prompt, states: states),
+}

@@ -5,107 +5,106 @@ embedding is injected into the masked region only, style guidance pulls the fore
 guidance scale, iterations and learning rate are the paper's settings. Every other default is ours: see docs/spin.md.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from spin_bench.artefacts import Artefacts
+from spin_bench.artefacts import Artefact, Artefacts
 from spin_bench.case import Case
-from spin_bench.diffusion.blending import blend_background
-from spin_bench.diffusion.guidance import classifier_free
-from spin_bench.diffusion.latents import decode, encode, latent_mask, to_pictures, to_tensor
-from spin_bench.diffusion.noise import NoiseSource
-from spin_bench.diffusion.region_attention import pair, region_attention
-from spin_bench.diffusion.sampler import Step, ddim
+from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.errors import UserError
 from spin_bench.painter import Painter
-from spin_bench.spin.embedding import encode_slotted, slotted_prompt
-from spin_bench.spin.references import EmbeddingSettings, reference_embeddings
-from spin_bench.spin.style import style_correction, style_gradient
+from spin_bench.spin.backbone import BACKBONES, PARTS
+from spin_bench.spin.choices import check
+from spin_bench.spin.context import OUTSIDE, reads_reference, semantic_context
+from spin_bench.spin.generation import Scene, generate
+from spin_bench.spin.injection import INJECTIONS
+from spin_bench.spin.references import fell_back, reference_embeddings
+from spin_bench.spin.settings import SpinSettings
+from spin_bench.spin.transitions import PASTES
 from spin_bench.stack import Stack
 
 VERSION = "1"  # raise when a change of this package changes pictures
 
-
-@dataclass(frozen=True)
-class SpinSettings:
-    """Spin's switches; each ablation changes one."""
-
-    steps: int = 50
-    guidance_scale: float = 7.5
-    embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
-    region_injection: bool = True  # False: the whole picture reads the embedding
-    blending: str = "next"  # next | current | none: noise level of the background that is blended in
-    fresh_noise: bool = False  # False: one noise an image serves every blend and the start
-    style_strength: float = 0.03  # of the guidance's size; 0 switches style guidance off
-    style_statistic: str = "mean_std"  # mean_std | gram
-    style_exact: bool = False  # gradient through the UNet, or of the predicted x0 alone
-    style_start: float = 0.3  # window of the steps, as fractions
-    style_stop: float = 0.7
+FELL_BACK = "saliency_fell_back"  # fact of an image: its whole reference counted, saliency did not split it
 
 
 def spin(settings: SpinSettings, stack: Stack, artefacts: Artefacts) -> Painter:
-    """A painter that keeps every reference's embedding in `artefacts`."""
+    """A painter that keeps every reference's embedding in `artefacts`; `UserError` for a choice that does not fit."""
+    check(settings, stack)
+    return lambda case, seeds: _paint([case], seeds, settings, stack, artefacts)
 
-    def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
-        (embedding,) = reference_embeddings([case], settings.embedding, stack, artefacts)
-        with torch.no_grad():
-            images = decode(stack.vae, _generate(case, seeds, embedding.value.to(stack.device), settings, stack))
-        pictures = to_pictures(images)
-        for picture in pictures:
-            picture.info["shared_seconds"] = embedding.seconds / len(pictures)
-        return pictures
+
+def spin_together(
+    settings: SpinSettings, stack: Stack, artefacts: Artefacts
+) -> Callable[[Sequence[Case], Sequence[int]], list[Image.Image]]:
+    """A painter of several references into one picture: cases of one background, each with a mask of its own.
+
+    Where masks overlap, their contexts are mixed.
+    """
+    check(settings, stack)
+
+    def paint(cases: Sequence[Case], seeds: Sequence[int]) -> list[Image.Image]:
+        if len({artefacts.digest(case.background) for case in cases}) != 1:
+            raise UserError("spin_together: the cases show different backgrounds: give it one picture's cases")
+        if len(cases) > 1 and not (settings.region_injection and INJECTIONS[settings.injection].several):
+            raise UserError("spin_together: several references need region_injection and injection=two_contexts")
+        return _paint(cases, seeds, settings, stack, artefacts)
 
     return paint
 
 
 def prepare(settings: SpinSettings, stack: Stack, artefacts: Artefacts, cases: Sequence[Case]) -> None:
     """Extract the references of several cases in one batch; the painter then finds them in `artefacts`."""
-    reference_embeddings(cases, settings.embedding, stack, artefacts)
+    check(settings, stack)
+    if reads_reference(settings):
+        reference_embeddings(cases, settings.embedding, stack, artefacts, backbone=settings.backbone)
 
 
-def _generate(case: Case, seeds: Sequence[int], vectors: Tensor, settings: SpinSettings, stack: Stack) -> Tensor:
-    """Clean latents (images, C, h, w) of the painted pictures."""
-    mask = latent_mask(case.mask, stack.vae).to(stack.device, stack.dtype)
-    background = encode(stack.vae, to_tensor(case.background, stack.canvas))
-    null = encode_prompt(stack.tokenizer, stack.text_encoder, "")
-    prompt = slotted_prompt(stack, settings.embedding.template, vectors.shape[1])
-    semantic = encode_slotted(stack, prompt, vectors)
-
-    source = NoiseSource(seeds, stack.device, stack.dtype)
-    shape = (stack.latent_channels, stack.latent_side, stack.latent_side)
-    noise = source.normal(*shape)
-    region = mask if settings.region_injection else torch.ones_like(mask)
-    predict = classifier_free(stack.unet, pair(null, null), pair(semantic, null), settings.guidance_scale)
-    # A mask that covers everything leaves no background to take a style from; one between the cells, no foreground.
-    styled = settings.style_strength > 0 and 0 < mask.mean() < 1
-    latents = noise
-    with region_attention(stack.unet, region):
-        for step in ddim(predict, stack.scheduler, noise, steps=settings.steps):
-            if styled and settings.style_start <= step.index / settings.steps < settings.style_stop:
-                gradient = style_gradient(
-                    step,
-                    background,
-                    mask,
-                    statistic=settings.style_statistic,
-                    exact=settings.style_exact,
-                    predict_noise=predict,
-                    scheduler=stack.scheduler,
-                )
-                step.latents = step.latents - style_correction(step, gradient, mask, strength=settings.style_strength)
-            fresh = source.normal(*shape) if settings.fresh_noise else noise
-            step.latents = _blended(step, background, mask, fresh, settings, stack)
-            latents = step.latents
-    return latents
+def also_uses(settings: SpinSettings) -> tuple[str, ...]:
+    """Parts of the stack that only some settings need; nothing for a backbone that is not known yet to be wrong."""
+    return PARTS.get(settings.backbone, ())
 
 
-def _blended(
-    step: Step, background: Tensor, mask: Tensor, noise: Tensor, settings: SpinSettings, stack: Stack
-) -> Tensor:
-    if settings.blending == "none":
-        return step.latents
-    t = {"next": step.t_next, "current": step.t}[settings.blending]
-    return blend_background(step.latents, background, mask, noise, scheduler=stack.scheduler, t=t)
+def _paint(
+    cases: Sequence[Case], seeds: Sequence[int], settings: SpinSettings, stack: Stack, artefacts: Artefacts
+) -> list[Image.Image]:
+    learned: list[Artefact] = []
+    if reads_reference(settings):
+        learned = reference_embeddings(cases, settings.embedding, stack, artefacts, backbone=settings.backbone)
+    fallen = bool(learned) and any(fell_back(case, settings.embedding, stack, artefacts) for case in cases)
+    mask = torch.stack([mask_to_tensor(case.mask) for case in cases]).amax(0)
+    with torch.no_grad():
+        scene = _scene(cases, mask, [artefact.value.to(stack.device) for artefact in learned], settings, stack)
+        images = decode(stack.vae, generate(scene, seeds, settings, stack))
+    known = to_tensor(cases[0].background, stack.canvas).to(images)
+    pictures = to_pictures(PASTES[settings.paste](images, known, mask.to(images), stack.vae))
+    for picture in pictures:
+        picture.info["shared_seconds"] = sum(artefact.seconds for artefact in learned) / len(pictures)
+        if fallen:
+            picture.info[FELL_BACK] = 1.0
+    return pictures
+
+
+def _scene(
+    cases: Sequence[Case], mask: Tensor, learned: Sequence[Tensor], settings: SpinSettings, stack: Stack
+) -> Scene:
+    background = to_tensor(cases[0].background, stack.canvas)
+    regions = torch.cat([latent_mask(case.mask, stack.vae) for case in cases], 1).to(stack.device, stack.dtype)
+    regions = regions / regions.sum(1, keepdim=True).clamp(min=1)
+    known = BACKBONES[settings.backbone](stack).known
+    return Scene(
+        background=encode(stack.vae, background),
+        regions=regions,
+        contexts=[
+            semantic_context(case, vectors, settings, stack)
+            for case, vectors in zip_longest(cases, learned)  # none are learned where the text has no place for them
+        ],
+        outside=OUTSIDE[settings.outside](cases[0], stack),
+        null=encode_prompt(stack.tokenizer, stack.text_encoder, ""),
+        known=known(background, mask, regions.sum(1, keepdim=True), stack),
+    )

@@ -1,91 +1,115 @@
 """The embeddings of references: extracted once, several in one batch, and kept for every run that needs them."""
 
+import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import torch.nn.functional as F
-from torch import ones_like
+import torch
+from torch import Tensor, ones_like
 
 from spin_bench.artefacts import Artefact, Artefacts
 from spin_bench.case import Case
 from spin_bench.diffusion.latents import encode
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.identity import derive_seed
-from spin_bench.spin.embedding import Target, extract
-from spin_bench.spin.saliency import reference_image, saliency_map
+from spin_bench.identity import derive_seed, key_of
+from spin_bench.spin.backbone import BACKBONES
+from spin_bench.spin.backbone import PARTS as BACKBONE_PARTS
+from spin_bench.spin.extraction import Target, extract
+from spin_bench.spin.saliency import reference_image, saliency_map, splits, usable
+from spin_bench.spin.settings import EmbeddingSettings
+from spin_bench.spin.views import View, views_of
 from spin_bench.spin.vocabulary import initial_vectors
 from spin_bench.stack import Stack
 
-KIND = "embedding"
+log = logging.getLogger(__name__)
+
+KIND, SALIENCY_KIND = "embedding", "saliency"
 PARTS = ("vae", "unet", "text_encoder", "tokenizer", "scheduler", "clip", "saliency")  # of the stack, that are read
 VERSION = "1"  # raise when a change of the extraction changes embeddings
 
 
-@dataclass(frozen=True)
-class EmbeddingSettings:
-    """What decides a reference's embedding, and therefore its key in the store of artefacts."""
-
-    iterations: int = 200
-    lr: float = 5e-4
-    batch: int = 1  # noisy copies of the reference an iteration
-    weight_decay: float = 1e-2
-    vectors: int = 1  # token vectors that are learned
-    init: str = "nearest_word"  # nearest_word | mean_token
-    template: str = "a photo of {}"
-    saliency: str = "learned"  # learned | reference_mask | none
-    soft_saliency: bool = False
-    region_extraction: bool = True  # the null text explains the non-salient part
-    masked_loss: bool = True  # the loss counts salient cells alone
-
-
 def reference_embeddings(
-    cases: Sequence[Case], settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts
+    cases: Sequence[Case],
+    settings: EmbeddingSettings,
+    stack: Stack,
+    artefacts: Artefacts,
+    *,
+    backbone: str = "text_to_image",
 ) -> list[Artefact]:
-    """The token vectors (1, n, width) of every case's reference, extracted together where `artefacts` lacks one.
+    """What was learned (1, ., width) of every case's reference, extracted together where `artefacts` lacks one.
 
     A group that lacks one is extracted whole: sums of another batch size round differently, and a run that was killed
     is to end with the bytes of one that was not.
     """
-    identities = [_identity(case, settings, stack, artefacts) for case in cases]
+    identities = [_identity(case, settings, stack, artefacts, backbone) for case in cases]
     if any(artefacts.find(KIND, identity) is None for identity in identities):
         # by reference, since two cases may show the same photo
-        wanted = {i["reference"]: (case, i) for case, i in zip(cases, identities, strict=True)}
+        wanted = {key_of(i): (case, i) for case, i in zip(cases, identities, strict=True)}
         started = time.perf_counter()
-        vectors = extract(
-            stack,
-            [_target(case, settings, stack, artefacts) for case, _ in wanted.values()],
-            encode_prompt(stack.tokenizer, stack.text_encoder, ""),
-            template=settings.template,
-            iterations=settings.iterations,
-            lr=settings.lr,
-            batch=settings.batch,
-            weight_decay=settings.weight_decay,
-        )
+        targets = [_target(case, settings, stack, artefacts, backbone) for case, _ in wanted.values()]
+        null = encode_prompt(stack.tokenizer, stack.text_encoder, "")
+        learned = extract(stack, targets, null, settings, backbone=backbone)
         seconds = (time.perf_counter() - started) / len(wanted)
-        for (_, identity), learned in zip(wanted.values(), vectors.split(1), strict=True):
+        for (_, identity), one in zip(wanted.values(), learned.split(1), strict=True):
             if artefacts.find(KIND, identity) is None:
-                artefacts.keep(KIND, identity, learned, seconds=seconds)
+                artefacts.keep(KIND, identity, one, seconds=seconds)
     found = [artefacts.find(KIND, identity) for identity in identities]
     return [artefact for artefact in found if artefact is not None]
 
 
-def _identity(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> dict[str, Any]:
+def salient_cells(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> Tensor:
+    """The saliency map of the case's reference, (1, 1, h, w), as it was found, whether it splits it or not."""
+    names = ("saliency", "soft_saliency", "saliency_threshold", "largest_component", "dilation", "rembg_model")
+    identity = {
+        "reference": artefacts.digest(case.reference, case.reference_mask),
+        "weights": stack.weights(("vae", "saliency")),
+        "settings": {name: getattr(settings, name) for name in names},
+        "canvas": stack.canvas,
+        "version": VERSION,
+    }
+    cells = artefacts.tensor(SALIENCY_KIND, identity, lambda: saliency_map(case, stack, settings))
+    return cells.to(stack.device)
+
+
+def fell_back(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> bool:
+    """Whether the whole reference counts because its saliency map did not split it."""
+    return settings.saliency != "none" and not splits(salient_cells(case, settings, stack, artefacts))
+
+
+def _identity(
+    case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts, backbone: str
+) -> dict[str, Any]:
     """Of the reference, not the case: the same photo in two scenes has one embedding."""
     reference = artefacts.digest(case.reference, case.reference_mask)
-    weights = stack.weights(PARTS)
-    return {"reference": reference, "weights": weights, "settings": settings, "version": VERSION}
+    weights = stack.weights((*PARTS, *BACKBONE_PARTS[backbone]))
+    identity: dict[str, Any] = {"reference": reference, "weights": weights, "settings": settings, "version": VERSION}
+    if backbone != "text_to_image":
+        identity["backbone"] = backbone
+    if settings.init == "class_noun":
+        identity["prompt"] = case.prompt
+    return identity
 
 
-def _target(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> Target:
-    saliency = saliency_map(case, stack, backend=settings.saliency, soft=settings.soft_saliency)
-    image = reference_image(case, stack)
-    cover = F.interpolate(saliency, image.shape[-2:], mode="nearest")
+@torch.no_grad()
+def _target(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts, backbone: str) -> Target:
+    if fell_back(case, settings, stack, artefacts):
+        log.warning("%s: saliency finds no part of the reference, or nothing but: the whole of it counts", case.id)
+    cells = usable(salient_cells(case, settings, stack, artefacts))
+    whole = View(reference_image(case, stack), cells)
+    digest = artefacts.digest(case.reference, case.reference_mask)
+    views = views_of(
+        whole, non_salient=settings.non_salient, augmentation=settings.augmentation, seed=derive_seed(0, digest, 1)
+    )
+    saliency = torch.cat([view.cells for view in views])
+    holes = [BACKBONES[backbone](stack).known(view.image, view.cover, view.cells, stack) for view in views]
     return Target(
-        latents=encode(stack.vae, image),
+        latents=torch.cat([encode(stack.vae, view.image) for view in views]),
         weight=saliency if settings.masked_loss else ones_like(saliency),
         region=saliency if settings.region_extraction else ones_like(saliency),
-        initial=initial_vectors(stack, image * cover, init=settings.init, vectors=settings.vectors),
-        seed=derive_seed(0, artefacts.digest(case.reference, case.reference_mask), 0),
+        initial=initial_vectors(
+            stack, whole.image * whole.cover, init=settings.init, vectors=settings.vectors, prompt=case.prompt
+        ),
+        seed=derive_seed(0, digest, 0),
+        known=None if holes[0] is None else torch.cat([hole for hole in holes if hole is not None]),
     )

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
+from scipy import ndimage
 from torch import Tensor
 
 from spin_bench.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
-from spin_bench.errors import UserError, unknown
+from spin_bench.errors import UserError
+from spin_bench.spin.rembg_saliency import rembg_map
+from spin_bench.spin.settings import EmbeddingSettings
 from spin_bench.stack import Stack
 
 GREY = (127, 127, 127)
@@ -25,41 +29,67 @@ def reference_image(case: Case, stack: Stack) -> Tensor:
     return to_tensor(square(case.reference, stack.canvas, GREY)).to(stack.device, stack.dtype)
 
 
-def _learned(case: Case, stack: Stack) -> Tensor:
+def _learned(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
     if stack.saliency is None:
-        raise UserError(f"stack {stack.name!r} has no saliency network: set saliency=reference_mask or none")
+        raise UserError(f"stack {stack.name!r} has no saliency network: set saliency=rembg, reference_mask or none")
     with torch.no_grad():
         return stack.saliency(reference_image(case, stack)).sigmoid().float()
 
 
-def _reference_mask(case: Case, stack: Stack) -> Tensor:
+def _rembg(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
+    found = square(rembg_map(case.reference, settings.rembg_model), stack.canvas, 0)
+    return torch.from_numpy(np.array(found, dtype=np.float32))[None, None].to(stack.device) / 255
+
+
+def _reference_mask(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
     if case.reference_mask is None:
-        raise UserError(f"case {case.id}: no reference mask: set saliency=learned or none")
+        raise UserError(f"case {case.id}: no reference mask: set saliency=learned, rembg or none")
     return mask_to_tensor(square(case.reference_mask, stack.canvas, 0)).to(stack.device)
 
 
-def _none(case: Case, stack: Stack) -> Tensor:
+def _none(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
     return torch.ones(1, 1, stack.canvas, stack.canvas, device=stack.device)
 
 
-SALIENCY: dict[str, Callable[[Case, Stack], Tensor]] = {
+# To a map (1, 1, H, W) in [0, 1] of the square reference.
+SALIENCY: dict[str, Callable[[Case, Stack, EmbeddingSettings], Tensor]] = {
     "learned": _learned,
+    "rembg": _rembg,
     "reference_mask": _reference_mask,
     "none": _none,
 }
 
 
-def saliency_map(case: Case, stack: Stack, *, backend: str, soft: bool) -> Tensor:
-    """Saliency of the reference at latent resolution; (1, 1, h, w) float32 in [0, 1], thresholded at 0.5 unless `soft`.
+def largest_component(saliency: Tensor, threshold: float) -> Tensor:
+    """`saliency` (1, 1, H, W) with 0 outside the largest part above `threshold` that hangs together by its sides."""
+    parts, count = ndimage.label((saliency[0, 0] > threshold).cpu().numpy())
+    if count < 2:
+        return saliency
+    sizes = np.bincount(parts.ravel())[1:]
+    keep = torch.from_numpy(parts == sizes.argmax() + 1).to(saliency)
+    return saliency * keep
 
-    A map without any salient cell, or without any other, cannot split the reference: it becomes all ones.
-    """
-    if backend not in SALIENCY:
-        raise unknown("saliency backend", backend, list(SALIENCY))
-    saliency = SALIENCY[backend](case, stack)
-    if not soft:
-        saliency = (saliency > 0.5).float()
+
+def saliency_map(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
+    """Saliency of the reference at latent resolution; (1, 1, h, w) float32 in [0, 1], thresholded unless soft."""
+    saliency = SALIENCY[settings.saliency](case, stack, settings)
+    if settings.largest_component:
+        saliency = largest_component(saliency, settings.saliency_threshold)
+    if not settings.soft_saliency:
+        saliency = (saliency > settings.saliency_threshold).float()
     cells = F.adaptive_avg_pool2d(saliency, stack.latent_side)
-    if not soft:
+    if not settings.soft_saliency:
         cells = (cells > 0.5).float()
-    return cells if cells.sum() >= 1 else torch.ones_like(cells)
+    if settings.dilation:
+        cells = F.max_pool2d(cells, 2 * settings.dilation + 1, stride=1, padding=settings.dilation)
+    return cells
+
+
+def splits(cells: Tensor) -> bool:
+    """Whether a map tells a salient part from another: at least one cell of it, and not all."""
+    return bool(cells.sum() >= 1) and bool(cells.min() < 1)
+
+
+def usable(cells: Tensor) -> Tensor:
+    """`cells`, or all ones where they do not split the reference: then the whole of it counts."""
+    return cells if splits(cells) else torch.ones_like(cells)

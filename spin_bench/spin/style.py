@@ -1,12 +1,14 @@
 """Style guidance: pull the painted foreground towards the style statistics of the background.
 
-The statistics are of the latents themselves, cheap and decoder-free. The step size is FreeDoM's (Yu et al. 2023): tied
-to the size of the classifier-free correction, so one strength serves every timestep and every picture.
+The statistics are of the latents themselves, cheap and decoder-free, or of what `style_features` makes of them. The
+step size is FreeDoM's (Yu et al. 2023): tied to the size of the classifier-free correction, so one strength serves
+every timestep and every picture.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from diffusers import DDIMScheduler
 from torch import Tensor
 
@@ -34,7 +36,15 @@ STATISTICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mean_std": mean_st
 def style_distance(x0: Tensor, background: Tensor, mask: Tensor, *, statistic: str) -> Tensor:
     """Squared distance between the style of `x0` inside `mask` and of `background` outside it; (N,)."""
     measure = STATISTICS[statistic]
+    mask = at_grid(mask, x0)
     return (measure(x0, mask) - measure(background, 1 - mask)).pow(2).sum(1)
+
+
+def at_grid(mask: Tensor, features: Tensor) -> Tensor:
+    """`mask` (1, 1, h, w) averaged down, or repeated up, to the grid of `features`."""
+    if mask.shape[-2:] == features.shape[-2:]:
+        return mask
+    return F.interpolate(mask, features.shape[-2:], mode="area")
 
 
 def _x0(scheduler: DDIMScheduler, latents: Tensor, noise_pred: Tensor, t: int) -> Tensor:
@@ -44,22 +54,28 @@ def _x0(scheduler: DDIMScheduler, latents: Tensor, noise_pred: Tensor, t: int) -
 
 def style_gradient(
     step: Step,
-    background: Tensor,
+    background: Sequence[Tensor],
     mask: Tensor,
     *,
+    features: Callable[[Tensor], Sequence[Tensor]],
     statistic: str,
     exact: bool,
     predict_noise: NoisePredictor,
     scheduler: DDIMScheduler,
 ) -> Tensor:
-    """Gradient of the style distance: with respect to the predicted x0 (cheap), or through the UNet to the latents."""
+    """Gradient of the style distance: with respect to the predicted x0 (cheap), or through the UNet to the latents.
+
+    The distance is summed over the layers that `features` makes of x0; `background` are those of the background.
+    """
     with torch.enable_grad():
         if exact:
             variable = step.previous.detach().requires_grad_()
             x0 = _x0(scheduler, variable, predict_noise(variable, step.t).noise, step.t)
         else:
             variable = x0 = step.x0_pred.detach().requires_grad_()
-        distance = style_distance(x0.float(), background.float(), mask, statistic=statistic).sum()
+        pairs = zip(features(x0), background, strict=True)
+        distances = [style_distance(x.float(), b.float(), mask, statistic=statistic).sum() for x, b in pairs]
+        distance = torch.stack(distances).sum()
         (gradient,) = torch.autograd.grad(distance, variable)
     return gradient
 

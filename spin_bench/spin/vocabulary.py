@@ -1,12 +1,15 @@
-"""Where an embedding starts: the vocabulary word that CLIP finds nearest to the salient part of the reference."""
+"""Where an embedding starts: the word that CLIP finds nearest to the salient part of the reference, or another."""
 
+import re
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from spin_bench.errors import unknown
+from spin_bench.errors import UserError, unknown
 from spin_bench.stack import Stack
+
+SHORTEST = 3  # letters of a word
 
 
 def _whole_words(stack: Stack) -> list[tuple[str, int]]:
@@ -15,29 +18,49 @@ def _whole_words(stack: Stack) -> list[tuple[str, int]]:
     words = (
         (token.removesuffix(suffix), index) for token, index in stack.tokenizer.get_vocab().items() if suffix in token
     )
-    return sorted((word, index) for word, index in words if len(word) > 2 and word.isascii() and word.isalpha())
+    return sorted((word, index) for word, index in words if len(word) >= SHORTEST and word.isascii() and word.isalpha())
 
 
-def _nearest_word(stack: Stack, salient: Tensor) -> Tensor:
+def nearest_word(stack: Stack, image: Tensor) -> tuple[str, int]:
+    """The vocabulary's word, and its id, that CLIP finds nearest to a picture (1, 3, H, W) in [-1, 1]."""
     words = _whole_words(stack)
-    scores = stack.clip.encode_image(salient) @ stack.clip.encode_words([word for word, _ in words]).T
-    _, index = words[int(scores.argmax())]
-    return stack.text_encoder.get_input_embeddings().weight[index]
+    scores = stack.clip.encode_image(image) @ stack.clip.encode_words([word for word, _ in words]).T
+    return words[int(scores.argmax())]
 
 
-def _mean_token(stack: Stack, salient: Tensor) -> Tensor:
+def _nearest_word(stack: Stack, salient: Tensor, prompt: str) -> Tensor:
+    return stack.text_encoder.get_input_embeddings().weight[nearest_word(stack, salient)[1]]
+
+
+def _mean_token(stack: Stack, salient: Tensor, prompt: str) -> Tensor:
     return stack.text_encoder.get_input_embeddings().weight.mean(0)
 
 
-INITIAL: dict[str, Callable[[Stack, Tensor], Tensor]] = {"nearest_word": _nearest_word, "mean_token": _mean_token}
+def _class_noun(stack: Stack, salient: Tensor, prompt: str) -> Tensor:
+    """The prompt's word that CLIP finds nearest to the salient part; a word of several tokens starts at their mean."""
+    words = sorted({word for word in re.findall("[a-z]+", prompt.lower()) if len(word) >= SHORTEST})
+    if not words:
+        raise UserError("init=class_noun: the prompt has no word: set init=nearest_word or mean_token")
+    texts = stack.clip.encode_text([f"a photo of a {word}" for word in words])
+    noun = words[int((stack.clip.encode_image(salient) @ texts.T).argmax())]
+    ids = stack.tokenizer(noun, add_special_tokens=False).input_ids
+    return stack.text_encoder.get_input_embeddings().weight[ids].mean(0)
+
+
+# (stack, salient part, prompt) to a token vector (width,)
+INITIAL: dict[str, Callable[[Stack, Tensor, str], Tensor]] = {
+    "nearest_word": _nearest_word,
+    "mean_token": _mean_token,
+    "class_noun": _class_noun,
+}
 
 
 @torch.no_grad()
-def initial_vectors(stack: Stack, salient: Tensor, *, init: str, vectors: int) -> Tensor:
+def initial_vectors(stack: Stack, salient: Tensor, *, init: str, vectors: int, prompt: str = "") -> Tensor:
     """`vectors` copies of the starting token vector, (vectors, width).
 
-    `salient` is the reference with everything else grey, (1, 3, H, W) in [-1, 1].
+    `salient` is the reference with everything else grey, (1, 3, H, W) in [-1, 1]; `class_noun` reads the `prompt`.
     """
     if init not in INITIAL:
         raise unknown("initialisation", init, list(INITIAL))
-    return INITIAL[init](stack, salient).float().expand(vectors, -1).clone()
+    return INITIAL[init](stack, salient, prompt).float().expand(vectors, -1).clone()

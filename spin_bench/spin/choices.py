@@ -1,0 +1,77 @@
+"""Every switch of Spin that names a choice, and what it can be: a wrong one is said before anything is painted."""
+
+from collections.abc import Collection
+
+from spin_bench.diffusion.inpainting import expect_channels
+from spin_bench.errors import UserError, unknown
+from spin_bench.spin.backbone import BACKBONES
+from spin_bench.spin.context import OUTSIDE, PLACE, PROMPT, reads_reference, text_of
+from spin_bench.spin.embedding import LEARNED, slotted_prompt
+from spin_bench.spin.extraction import TEMPLATES
+from spin_bench.spin.injection import GRIDS, INJECTIONS
+from spin_bench.spin.saliency import SALIENCY
+from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
+from spin_bench.spin.style import STATISTICS
+from spin_bench.spin.style_features import FEATURES
+from spin_bench.spin.transitions import BLENDINGS, PASTES, STARTS
+from spin_bench.spin.views import AUGMENTATIONS, NON_SALIENT
+from spin_bench.spin.vocabulary import INITIAL
+from spin_bench.stack import Stack
+
+GENERATION: dict[str, Collection[str]] = {
+    "backbone": BACKBONES,
+    "blending": BLENDINGS,
+    "injection": INJECTIONS,
+    "injection_grids": GRIDS,
+    "outside": OUTSIDE,
+    "paste": PASTES,
+    "start": STARTS,
+    "style_features": FEATURES,
+    "style_statistic": STATISTICS,
+}
+EXTRACTION: dict[str, Collection[str]] = {
+    "augmentation": AUGMENTATIONS,
+    "init": INITIAL,
+    "learns": LEARNED,
+    "non_salient": NON_SALIENT,
+    "saliency": SALIENCY,
+    "templates": TEMPLATES,
+}
+LEAST = {"iterations": 0, "batch": 1, "vectors": 1, "dilation": 0}
+
+
+def check(settings: SpinSettings, stack: Stack) -> None:
+    """Raises `UserError` for a choice that is not known, does not fit another, or does not fit the stack."""
+    _known(settings, GENERATION, "")
+    _known(settings.embedding, EXTRACTION, "embedding.")
+    for name, least in LEAST.items():
+        if getattr(settings.embedding, name) < least:
+            raise UserError(f"spin: embedding.{name}={getattr(settings.embedding, name)}: must be at least {least}")
+    _check_text(settings, stack)
+    backbone = BACKBONES[settings.backbone](stack)
+    expect_channels(backbone.unet, backbone.channels, method=f"spin with backbone={settings.backbone}", mend=_MEND)
+
+
+_MEND = "choose the other backbone, or another model for the stack"
+
+
+def _known(settings: SpinSettings | EmbeddingSettings, choices: dict[str, Collection[str]], prefix: str) -> None:
+    for name, known in choices.items():
+        if getattr(settings, name) not in known:
+            raise unknown(f"{prefix}{name} of spin", getattr(settings, name), sorted(known))
+
+
+def _check_text(settings: SpinSettings, stack: Stack) -> None:
+    template, text = settings.embedding.template, text_of(settings)
+    if template.count(PLACE) != 1:
+        raise UserError(f"spin: embedding.template={template!r}: say {{}} once, where the reference goes")
+    if text.count(PLACE) > 1:
+        raise UserError(f"spin: text={text!r}: say {{}} once, where the reference goes, or not at all")
+    whole = settings.embedding.learns == "conditioning"
+    if whole and settings.text:
+        raise UserError("spin: embedding.learns=conditioning learns the whole text: leave text empty")
+    if INJECTIONS[settings.injection].only_slots and (whole or not reads_reference(settings)):
+        raise UserError(f"spin: injection={settings.injection} hides a learned token: set injection=two_contexts")
+    for said in (template, text.replace(PROMPT, "")):
+        if PLACE in said:
+            slotted_prompt(stack, said, settings.embedding.vectors)

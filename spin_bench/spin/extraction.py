@@ -1,0 +1,104 @@
+"""Learning an embedding: the frozen model is to explain the salient part of the reference by it.
+
+Textual inversion (Gal et al. 2023) with the recipe of the paper's settings, 200 AdamW iterations at 5e-4. What is ours:
+the non-salient part is explained by the null text through region attention, and is left out of the loss.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spin_bench.diffusion.region_attention import pair, region_attention
+from spin_bench.spin.backbone import BACKBONES, seeing
+from spin_bench.spin.embedding import LEARNED, slotted_prompt
+from spin_bench.spin.settings import EmbeddingSettings
+from spin_bench.stack import Stack
+
+VARIED = ("a picture of {}", "a close photo of {}", "a good photo of {}", "the photo of one {}", "{}")
+
+# `template` to all that are drawn from
+TEMPLATES: dict[str, Callable[[str], tuple[str, ...]]] = {
+    "one": lambda template: (template,),
+    "varied": lambda template: (template, *VARIED),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One reference to be explained, in V views; maps are in [0, 1]."""
+
+    latents: Tensor  # (V, C, h, w)
+    weight: Tensor  # (V, 1, h, w), of each cell in the loss
+    region: Tensor  # (V, 1, h, w), cells that the embedding speaks for; the null text speaks for the others
+    initial: Tensor  # (n, width), where the vectors start
+    seed: int
+    known: Tensor | None = None  # (V, C', h, w), what an inpainting backbone reads behind the latents
+
+
+def extract(
+    stack: Stack, targets: Sequence[Target], null: Tensor, settings: EmbeddingSettings, *, backbone: str
+) -> Tensor:
+    """Learn (targets, ., width), for all targets at once and for each as if it were alone.
+
+    The loss of a target is sum(weight * error^2) / sum(weight), whatever the object's size. `settings.batch` noisy
+    copies of each are seen in an iteration; timesteps, noise and views come from the target's own seed, templates from
+    a sequence that all share. `null` is (1, window, width).
+    """
+    learned, unet = LEARNED[settings.learns], BACKBONES[backbone](stack).unet
+    templates = TEMPLATES[settings.templates](settings.template)
+    prompts = [slotted_prompt(stack, template, settings.vectors) for template in templates]
+    initial = torch.stack([target.initial for target in targets])
+    with torch.no_grad():
+        variable = learned.start(stack, prompts[0], initial).float().clone()
+    variable.requires_grad_()
+    optimizer = torch.optim.AdamW([variable], lr=settings.lr, weight_decay=settings.weight_decay)
+    generators = [torch.Generator().manual_seed(target.seed) for target in targets]
+    order = torch.Generator().manual_seed(0)
+    latents, weight, regions = (_stacked(targets, name) for name in ("latents", "weight", "region"))
+    known = None if targets[0].known is None else _stacked(targets, "known")
+    rows = torch.arange(len(targets)).repeat_interleave(settings.batch)
+    region = regions[rows, 0]
+    with torch.enable_grad(), region_attention(unet, region):
+        for _ in range(settings.iterations):
+            t, noise, views = _draw(generators, settings.batch, latents, stack)
+            seen, cells = latents[rows, views], weight[rows, views]
+            region.copy_(regions[rows, views])
+            prompt = prompts[_choice(len(prompts), order)]
+            states = learned.states(stack, prompt, variable).repeat_interleave(settings.batch, 0)
+            noisy = stack.scheduler.add_noise(seen, noise, t)
+            context = pair(states, null.expand(len(states), -1, -1)).to(noisy.dtype)
+            denoise = seeing(unet, None if known is None else known[rows, views])
+            noise_pred = denoise(noisy, t, encoder_hidden_states=context).sample
+            total = cells.sum((1, 2, 3), keepdim=True) if settings.normalised_loss else cells[0].numel()
+            share = cells / (total * settings.batch * seen.shape[1])
+            loss = ((noise_pred.float() - noise.float()).pow(2) * share).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return variable.detach()
+
+
+def _stacked(targets: Sequence[Target], name: str) -> Tensor:
+    """(targets, V, ., h, w)."""
+    return torch.stack([getattr(target, name) for target in targets])
+
+
+def _choice(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(count, (1,), generator=generator)) if count > 1 else 0
+
+
+def _draw(
+    generators: Sequence[torch.Generator], batch: int, latents: Tensor, stack: Stack
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Timesteps and views (targets * batch,), and noise like their latents, each target's from its own generator."""
+    train_steps, count = stack.scheduler.config.num_train_timesteps, latents.shape[1]
+    drawn = []
+    for generator in generators:
+        t = torch.randint(train_steps, (batch,), generator=generator)
+        noise = torch.randn((batch, *latents.shape[2:]), generator=generator)
+        views = torch.tensor([_choice(count, generator) for _ in range(batch)])
+        drawn.append((t, noise, views))
+    t, noise, views = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    return t.to(stack.device), noise.to(latents), views

@@ -1,0 +1,43 @@
+"""What style guidance looks at in the predicted clean latents; all differentiable."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from spin_bench.errors import UserError
+from spin_bench.stack import Stack
+
+DECODER_BLOCKS = 2  # of the VAE's up blocks, from the latents on
+
+
+def _latents(x0: Tensor, stack: Stack) -> list[Tensor]:
+    return [x0]
+
+
+def _decoder(x0: Tensor, stack: Stack) -> list[Tensor]:
+    """Of the VAE's decoder: its middle and its first up blocks, each over the root of its channels' number."""
+    vae = stack.vae
+    features = x0 / vae.config.scaling_factor
+    if vae.post_quant_conv is not None:
+        features = vae.post_quant_conv(features)
+    features = vae.decoder.mid_block(vae.decoder.conv_in(features))
+    found = [features]
+    for block in vae.decoder.up_blocks[:DECODER_BLOCKS]:
+        features = block(features)
+        found.append(features)
+    return [layer / layer.shape[1] ** 0.5 for layer in found]
+
+
+def _clip(x0: Tensor, stack: Stack) -> list[Tensor]:
+    """Of CLIP's patches, at a quarter of its depth, for the decoded prediction (FreeDoM's choice)."""
+    if not hasattr(stack.clip, "encode_patches"):
+        raise UserError(f"style_features=clip: {stack.clip.name} shows no patches: set latents or decoder")
+    return [stack.clip.encode_patches(stack.vae.decode(x0 / stack.vae.config.scaling_factor).sample)]
+
+
+# ((N, C, h, w) scaled clean latents, stack) to layers (N, C', h', w')
+FEATURES: dict[str, Callable[[Tensor, Stack], list[Tensor]]] = {
+    "latents": _latents,
+    "decoder": _decoder,
+    "clip": _clip,
+}

@@ -1,0 +1,51 @@
+"""Where painting starts, what surrounds it at every step, and what is put back at the end."""
+
+from collections.abc import Callable
+
+from diffusers import AutoencoderKL, DDIMScheduler
+from torch import Tensor
+
+from spin_bench.diffusion.blending import blend, blend_background, softened
+from spin_bench.diffusion.reconstruction import RECONSTRUCTIONS, Reconstruction
+from spin_bench.diffusion.sampler import Step, add_noise, timesteps
+
+FEATHER = 1 / 32  # of the canvas: deviation of the Gaussian over a feathered mask
+
+
+def _from_noise(background: Tensor, noise: Tensor, scheduler: DDIMScheduler, steps: int) -> Tensor:
+    return noise
+
+
+def _from_background(background: Tensor, noise: Tensor, scheduler: DDIMScheduler, steps: int) -> Tensor:
+    return add_noise(scheduler, background.expand_as(noise), noise, timesteps(scheduler, steps)[0])
+
+
+# (background (1, C, h, w), noise (N, C, h, w), scheduler, steps) to the first latents
+STARTS: dict[str, Callable[[Tensor, Tensor, DDIMScheduler, int], Tensor]] = {
+    "noise": _from_noise,
+    "background": _from_background,
+}
+
+# Of a step: the timestep that the background is noised to, None where it is not blended in.
+BLENDINGS: dict[str, Callable[[Step], int | None]] = {
+    "next": lambda step: step.t_next,
+    "current": lambda step: step.t,
+    "none": lambda step: None,
+}
+
+
+def blended(
+    step: Step, background: Tensor, mask: Tensor, noise: Tensor, *, scheduler: DDIMScheduler, blending: str
+) -> Tensor:
+    t = BLENDINGS[blending](step)
+    if t is None:
+        return step.latents
+    return blend_background(step.latents, background, mask, noise, scheduler=scheduler, t=t)
+
+
+def feathered(images: Tensor, background: Tensor, mask: Tensor, vae: AutoencoderKL) -> Tensor:
+    """The known pixels over the picture, by a mask that falls off over a few pixels on either side of its border."""
+    return blend(images, background, softened(mask, FEATHER * mask.shape[-1]))
+
+
+PASTES: dict[str, Reconstruction] = {**RECONSTRUCTIONS, "feathered": feathered}

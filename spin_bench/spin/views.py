@@ -1,0 +1,105 @@
+"""What the extraction sees of a reference: its non-salient part replaced, and a few views of the whole."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+COUNT = 8  # of the views that an augmentation makes
+SCALES = (0.6, 1.0)  # of the picture on its grey square
+NOISE = 0.5  # deviation, of pictures in [-1, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A square picture and its saliency."""
+
+    image: Tensor  # (1, 3, H, W) in [-1, 1]
+    cells: Tensor  # (1, 1, h, w) in [0, 1]
+
+    @property
+    def cover(self) -> Tensor:
+        """`cells` at the picture's resolution, (1, 1, H, W)."""
+        return F.interpolate(self.cells, self.image.shape[-2:], mode="nearest").to(self.image.dtype)
+
+
+def _kept(view: View, generator: torch.Generator) -> View:
+    return view
+
+
+def _grey(view: View, generator: torch.Generator) -> View:
+    return View(view.image * view.cover, view.cells)
+
+
+def _noise(view: View, generator: torch.Generator) -> View:
+    noise = (NOISE * torch.randn(view.image.shape, generator=generator)).clamp(-1, 1).to(view.image)
+    return View(view.image * view.cover + noise * (1 - view.cover), view.cells)
+
+
+def _cropped(view: View, generator: torch.Generator) -> View:
+    """The square around the salient part, enlarged to the whole; grey where it leaves the picture."""
+    rows, columns = (torch.nonzero(view.cover[0, 0].amax(axis) > 0.5).flatten() for axis in (1, 0))
+    if len(rows) == 0:
+        return view
+    side = view.image.shape[-1]
+    centre = [float(places[0] + places[-1] + 1) / side - 1 for places in (columns, rows)]
+    scale = float(max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1) / side
+    return _resampled(view, torch.tensor([[scale, 0, centre[0]], [0, scale, centre[1]]]))
+
+
+NON_SALIENT: dict[str, Callable[[View, torch.Generator], View]] = {
+    "kept": _kept,
+    "grey": _grey,
+    "noise": _noise,
+    "cropped": _cropped,
+}
+
+
+def _flip(view: View, generator: torch.Generator) -> View:
+    if torch.rand(1, generator=generator) < 0.5:
+        return View(view.image.flip(-1), view.cells.flip(-1))
+    return view
+
+
+def _scale_shift(view: View, generator: torch.Generator) -> View:
+    """The picture smaller, somewhere on a grey square."""
+    low, high = SCALES
+    scale = low + (high - low) * float(torch.rand(1, generator=generator))
+    x, y = ((2 * torch.rand(2, generator=generator) - 1) * (1 - scale)).tolist()
+    return _resampled(view, torch.tensor([[1 / scale, 0, -x / scale], [0, 1 / scale, -y / scale]]))
+
+
+def _resampled(view: View, matrix: Tensor) -> View:
+    """`matrix` (2, 3) takes a place of the new view to the old one's, both in [-1, 1]; beyond is grey, not salient."""
+    shape = list(view.image.shape)
+    grid = F.affine_grid(matrix[None].to(view.image), shape, align_corners=False)
+    image = F.grid_sample(view.image, grid, mode="bicubic", align_corners=False).clamp(-1, 1)
+    cover = F.grid_sample(view.cover, grid, mode="bilinear", align_corners=False)
+    cells = F.interpolate(cover.to(view.cells.dtype), view.cells.shape[-2:], mode="area")
+    hard = bool(((view.cells == 0) | (view.cells == 1)).all())
+    return View(image, (cells > 0.5).to(cells.dtype) if hard else cells)
+
+
+AUGMENTATIONS: dict[str, tuple[Callable[[View, torch.Generator], View], ...]] = {
+    "none": (),
+    "flip": (_flip,),
+    "flip_scale_shift": (_flip, _scale_shift),
+}
+
+
+def views_of(view: View, *, non_salient: str, augmentation: str, seed: int) -> list[View]:
+    """One view without an augmentation, else COUNT of them; what is random comes from `seed`."""
+    generator = torch.Generator().manual_seed(seed)
+    view = NON_SALIENT[non_salient](view, generator)
+    changes = AUGMENTATIONS[augmentation]
+    if not changes:
+        return [view]
+    views = []
+    for _ in range(COUNT):
+        changed = view
+        for change in changes:
+            changed = change(changed, generator)
+        views.append(changed)
+    return views
