@@ -16,7 +16,8 @@ export MALLOC_MMAP_MAX_ = 0
 export MALLOC_TRIM_THRESHOLD_ = 17179869184
 export MALLOC_TOP_PAD_ = 268435456
 
-.PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations bench bench-workers test check mini mini-report validate clean
+.PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations ablations bench bench-workers \
+	test check mini mini-report validate clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -42,6 +43,16 @@ sweep-iterations: $(STAMP) ## over how long it is learned
 sweep-cfg sweep-steps sweep-lr sweep-iterations:
 	$(BIN)/spin-bench sweep=$(@:sweep-%=%) stack=$(STACK) $(DATASET) limit=$(LIMIT)
 	$(BIN)/spin-bench sweep results/$(STACK)/$(if $(DATA),tficon,mini)/$@
+
+ABLATIONS := components style saliency injection blending embedding
+ABLATION_OPTIONS ?=
+
+ablations: $(STAMP) ## the committed ablations of Spin: hours; ABLATION_OPTIONS='limit=16 steps=25' for a look
+	for name in $(ABLATIONS); do \
+		$(BIN)/spin-bench experiment=ablation_$$name $(ABLATION_OPTIONS) \
+			results_dir=results/reference store_dir=results/store || exit; \
+	done
+	$(BIN)/python -m spin_bench.report.ablations
 
 bench: $(STAMP) ## time every method, and how much of it is not the networks'
 	$(BIN)/python bench/overhead.py

@@ -20,7 +20,7 @@ ABLATIONS = sorted(path.stem for path in (config_folder() / "experiment").glob("
 
 def _quick(settings: SpinSettings) -> SpinSettings:
     iterations = min(settings.embedding.iterations, 2)
-    return replace(settings, steps=4, embedding=replace(settings.embedding, iterations=iterations, lr=0.05))
+    return replace(settings, steps=2, embedding=replace(settings.embedding, iterations=iterations, lr=0.05))
 
 
 @pytest.mark.parametrize("name", ABLATIONS)

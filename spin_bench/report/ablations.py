@@ -1,0 +1,103 @@
+"""Fill docs/spin.md from the results of the ablations: `python -m spin_bench.report.ablations`.
+
+The page gets one table over all of them, a row a variant, its paired differences from Spin's default. Run it from the
+checkout; a variant without results has dashes, so that no number on the page has another source.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from spin_bench.errors import UserError
+from spin_bench.files import write_whole
+from spin_bench.report.facts import DASH, interval, number
+from spin_bench.report.figures.forest import differences
+from spin_bench.report.markdown import markdown_table
+
+RESULTS, PAGE, EXPERIMENTS = Path("results/reference/mini/mini"), Path("docs/spin.md"), Path("conf/experiment")
+START, END = "<!-- measured: filled by `python -m spin_bench.report.ablations` -->", "<!-- end of measured -->"
+BASE = "spin"
+METRICS = {  # columns
+    "clip_i_crop": "CLIP-I ↑",
+    "judge_i_crop": "ImageNet-I ↑",
+    "clip_i_surroundings": "surroundings ↓",
+    "coherence_context": "coherence ↑",
+    "style_gap": "style gap ↓",
+    "lpips_bg": "LPIPS-BG ↓",
+}
+
+
+def settings_of(changes: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The leaves of nested settings, as one would type them: `embedding.saliency=none`."""
+    for name, value in changes.items():
+        if isinstance(value, Mapping):
+            yield from settings_of(value, f"{prefix}{name}.")
+        elif prefix or name != "title":
+            yield f"{prefix}{name}={str(value).lower() if isinstance(value, bool) else value}"
+
+
+def ablation_rows(name: str, variants: Mapping[str, Mapping[str, Any]], folder: Path) -> list[list[str]]:
+    """A row a variant: its title, what it changes, its differences, and over how many cases."""
+    path = folder / "paired.csv"
+    pairs = pd.read_csv(path) if path.exists() else None
+    columns = {} if pairs is None else {metric: differences(pairs, base=BASE, metric=metric) for metric in METRICS}
+    rows = []
+    for variant, changes in variants.items():
+        cells, counts = [], []
+        for metric in METRICS:
+            found = columns.get(metric)
+            if found is None or variant not in found.index:
+                cells.append(DASH)
+                continue
+            row = found.loc[variant]
+            counts.append(int(row["n"]))
+            text = f"{number(row['diff'], 3)} {interval(row['lo'], row['hi'], 3)}"
+            cells.append(f"**{text}**" if row["lo"] > 0 or row["hi"] < 0 else text)
+        switches = "`" + " ".join(settings_of(changes)) + "`"
+        rows.append([str(changes["title"]), switches, *cells, str(max(counts, default=0))])
+    return rows
+
+
+def measured(experiments: Path, results: Path) -> str:
+    """The tables of all ablations, with what they were run on."""
+    parts = []
+    for path in sorted(experiments.glob("ablation_*.yaml")):
+        variants = yaml.safe_load(path.read_text())["variants"][BASE]
+        rows = ablation_rows(path.stem, variants, results / path.stem)
+        head = ["variant", "switch", *METRICS.values(), "cases"]
+        parts += [f"### {path.stem}", f"`spin-bench experiment={path.stem}`{_conditions(results / path.stem)}"]
+        parts.append(markdown_table(head, rows))
+    return "\n\n".join(parts)
+
+
+def _conditions(folder: Path) -> str:
+    """What the results' own page says of cases, images, and of Spin's settings where they are not the default."""
+    page = folder / "table.md"
+    if not page.exists():
+        return ": not measured yet."
+    lines = page.read_text().splitlines()
+    size = next(line for line in lines if line.startswith("n = "))
+    changed = [line.removeprefix("- Deviation: Spin: ") for line in lines if line.startswith("- Deviation: Spin: ")]
+    return f": {size}" + "".join(f"; {line.split(':')[0]}" for line in changed) + "."
+
+
+def filled(page: str, text: str) -> str:
+    """`page` with `text` between its marks; `UserError` where it has none."""
+    if page.count(START) != 1 or page.count(END) != 1:
+        raise UserError(f"the page must hold {START!r} and {END!r} once each")
+    before, after = page.split(START)[0], page.split(END)[1]
+    return f"{before}{START}\n\n{text}\n\n{END}{after}"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Fill the page (default: docs/spin.md) from a folder of results (default: the committed ones)."""
+    results, page = (Path(given) for given in (*arguments, *(str(p) for p in (RESULTS, PAGE)[len(arguments) :])))
+    write_whole(page, filled(page.read_text(), measured(EXPERIMENTS, results)).encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

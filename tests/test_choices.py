@@ -1,0 +1,83 @@
+"""A switch that is set wrong is said in one line, before anything is painted."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.errors import PaintingError, UserError
+from spin_bench.methods import BUILT_IN
+from spin_bench.spin.choices import EXTRACTION, GENERATION, check
+from spin_bench.spin.context import semantic_context
+from spin_bench.spin.painter import spin
+from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
+from spin_bench.stack import Stack
+
+
+def _settings(changes: dict[str, Any]) -> SpinSettings:
+    top = {name: value for name, value in changes.items() if not name.startswith("embedding.")}
+    inner = {name.removeprefix("embedding."): value for name, value in changes.items() if name not in top}
+    return SpinSettings(**top, embedding=EmbeddingSettings(**inner))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"blending": "nxt"}, "unknown blending of spin 'nxt': did you mean 'next'"),
+        ({"injection": "two_context"}, "unknown injection of spin 'two_context': did you mean 'two_contexts'"),
+        ({"embedding.init": "nearest"}, "unknown embedding.init of spin 'nearest': did you mean 'nearest_word'"),
+        ({"embedding.saliency": "leaned"}, "unknown embedding.saliency of spin 'leaned': did you mean 'learned'"),
+        ({"embedding.iterations": -1}, "spin: embedding.iterations=-1: must be at least 0"),
+        ({"embedding.vectors": 0}, "spin: embedding.vectors=0: must be at least 1"),
+        ({"embedding.vectors": 60}, "with vectors=60 is"),
+        ({"embedding.template": "a photo"}, "embedding.template='a photo': say {} once"),
+        ({"text": "{} and {}"}, "text='{} and {}': say {} once"),
+        ({"text": "{}" + " photo" * 80}, "longer than the text encoder's window of"),
+        ({"embedding.learns": "conditioning", "text": "{} made of glass"}, "leave text empty"),
+        ({"injection": "token_column", "text": "{prompt}"}, "injection=token_column hides a learned token"),
+        ({"injection": "token_column", "embedding.learns": "conditioning"}, "hides a learned token"),
+    ],
+)
+def test_a_wrong_choice_is_said(changes: dict[str, Any], message: str, stack: Stack, artefacts: Artefacts):
+    with pytest.raises(UserError, match=re.escape(message)) as error:
+        spin(_settings(changes), stack, artefacts)
+    assert "\n" not in str(error.value)
+
+
+def test_every_choice_that_is_listed_is_accepted(stack: Stack):
+    for name, choices in GENERATION.items():
+        for choice in choices:
+            check(replace(SpinSettings(), **{name: choice}), stack)
+    for name, choices in EXTRACTION.items():
+        for choice in choices:
+            check(SpinSettings(embedding=replace(EmbeddingSettings(), **{name: choice})), stack)
+
+
+def test_the_yaml_lists_every_choice():
+    from spin_bench.cli import config_folder
+
+    lines = (config_folder() / "method" / "spin.yaml").read_text().splitlines()
+    for name, choices in {**GENERATION, **EXTRACTION}.items():
+        (line,) = [line for line in lines if line.strip().startswith(f"{name}:")]
+        assert {word.strip() for word in line.split("#")[1].split("|")} == set(choices), name
+
+
+def test_a_prompt_too_long_for_the_text_fails_its_own_case(stack: Stack, cases, artefacts: Artefacts):
+    long = replace(cases[0], prompt="a cat on a mat " * 20)
+    settings = _settings({"text": "{}, {prompt}"})
+    vectors = stack.text_encoder.get_input_embeddings().weight[:1][None]
+    with pytest.raises(PaintingError, match=f"case {long.id}"):
+        semantic_context(long, vectors, settings, stack)
+    assert semantic_context(replace(cases[0], prompt="a cat"), vectors, settings, stack).slots == slice(1, 2)
+
+
+def test_a_backbone_is_a_part_that_the_pictures_depend_on(stack: Stack, artefacts: Artefacts):
+    method = BUILT_IN["spin"]
+    assert "inpaint_unet" not in method.parts(SpinSettings())
+    assert "inpaint_unet" in method.parts(SpinSettings(backbone="inpaint"))
+    unknown_backbone = SpinSettings(backbone="inpant")
+    assert method.parts(unknown_backbone) == method.uses
+    with pytest.raises(UserError, match="did you mean 'inpaint'"):
+        spin(unknown_backbone, stack, artefacts)
