@@ -26,7 +26,7 @@ def checkout(monkeypatch: pytest.MonkeyPatch):
 def experiments(tmp_path: Path) -> Path:
     folder = tmp_path / "experiment"
     folder.mkdir()
-    (folder / "ablation_toy.yaml").write_text(yaml.safe_dump({"variants": {"spin": VARIANTS}}))
+    (folder / "ablation_toy.yaml").write_text(yaml.safe_dump({"variants": {"spin": VARIANTS}}, sort_keys=False))
     return folder
 
 
