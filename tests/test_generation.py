@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from random_stack import random_stack
 from torch import Tensor
 
 from spin_bench.artefacts import Artefacts
@@ -151,3 +152,31 @@ def test_a_mask_of_several_parts_and_a_reference_of_a_few_pixels(stack: Stack, c
     moved = np.abs(painted - np.asarray(case.background, np.int16)).mean(2)
     for part in (first.mask, second.mask):
         assert moved[np.asarray(part) > 0].mean() > 2 * moved[np.asarray(mask) == 0].mean()
+
+
+ELSEWHERE = [
+    {"injection": "token_column", "style_features": "clip", "style_exact": True, "outside": "background"},
+    {"backbone": "inpaint", "injection_grids": "coarse", "style_features": "decoder", "paste": "feathered"},
+    {"injection": "after_softmax", "soft_edges": 1.0, "style_statistic": "gram", "start": "background"},
+]
+LEARNING = [
+    {"vectors": 3, "non_salient": "cropped", "augmentation": "flip_scale_shift", "dilation": 1},
+    {"learns": "conditioning", "non_salient": "noise", "largest_component": True},
+    {"templates": "varied", "init": "class_noun", "batch": 2},
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("changes", "learning"), zip(ELSEWHERE, LEARNING, strict=True), ids=[0, 1, 2])
+def test_switches_hold_on_a_stack_of_other_sizes(
+    changes: dict, learning: dict, dtype: torch.dtype, cases: list[Case], artefacts: Artefacts
+):
+    stack = random_stack(dtype)
+    case = replace(cases[0], **{name: getattr(cases[0], name).resize((128, 128), 0) for name in ("background", "mask")})
+    if learning.get("learns") == "conditioning":
+        changes = {**changes, "injection": "two_contexts"}
+    embedding = EmbeddingSettings(iterations=1, saliency="reference_mask", **learning)
+    settings = SpinSettings(steps=2, embedding=embedding, **changes)
+    (picture,) = spin(settings, stack, artefacts)(case, [1])
+    assert picture.size == (128, 128)
+    assert np.asarray(picture).std() > 0

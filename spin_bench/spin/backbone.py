@@ -25,7 +25,7 @@ class Backbone:
 
 def _hole(image: Tensor, cover: Tensor, cells: Tensor, stack: Stack) -> Tensor:
     """The mask, and the picture with a grey hole where `cover` is 1: what diffusers' inpainting models read."""
-    known = encode(stack.vae, image.to(stack.device) * (1 - cover))
+    known = encode(stack.vae, image.to(stack.device) * (1 - cover.to(stack.device)))
     return torch.cat([cells.to(known), known], dim=1)
 
 

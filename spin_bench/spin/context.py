@@ -41,7 +41,7 @@ def semantic_context(case: Case, learned: Tensor | None, settings: SpinSettings,
         return Context(encode_prompt(stack.tokenizer, stack.text_encoder, text), slice(0, 0))
     states = LEARNED[settings.embedding.learns].states
     if settings.embedding.learns == "conditioning":
-        return Context(learned, slice(0, 0))
+        return Context(learned.to(stack.dtype), slice(0, 0))
     try:
         prompt = slotted_prompt(stack, text, learned.shape[1])
     except UserError as error:

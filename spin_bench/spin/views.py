@@ -74,12 +74,13 @@ def _scale_shift(view: View, generator: torch.Generator) -> View:
 def _resampled(view: View, matrix: Tensor) -> View:
     """`matrix` (2, 3) takes a place of the new view to the old one's, both in [-1, 1]; beyond is grey, not salient."""
     shape = list(view.image.shape)
-    grid = F.affine_grid(matrix[None].to(view.image), shape, align_corners=False)
-    image = F.grid_sample(view.image, grid, mode="bicubic", align_corners=False).clamp(-1, 1)
-    cover = F.grid_sample(view.cover, grid, mode="bilinear", align_corners=False)
+    # in float32, since half precision does not tell the pixels of a large picture apart
+    grid = F.affine_grid(matrix[None].to(view.image.device), shape, align_corners=False)
+    image = F.grid_sample(view.image.float(), grid, mode="bicubic", align_corners=False).clamp(-1, 1)
+    cover = F.grid_sample(view.cover.float(), grid, mode="bilinear", align_corners=False)
     cells = F.interpolate(cover.to(view.cells.dtype), view.cells.shape[-2:], mode="area")
     hard = bool(((view.cells == 0) | (view.cells == 1)).all())
-    return View(image, (cells > 0.5).to(cells.dtype) if hard else cells)
+    return View(image.to(view.image.dtype), (cells > 0.5).to(cells.dtype) if hard else cells)
 
 
 AUGMENTATIONS: dict[str, tuple[Callable[[View, torch.Generator], View], ...]] = {
