@@ -67,7 +67,7 @@ def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack, artefact
         picture = to_tensor(case.background, side).to(stack.device)
         mask = mask_to_tensor(case.mask, side).to(stack.device)
         with torch.no_grad():
-            prompt = stack.clip.encode_text([case.prompt])
+            prompt = stack.guide.encode_text([case.prompt])
         pictures: list[Image.Image] = []
         for first in range(0, len(seeds), BATCH):
             group = seeds[first : first + BATCH]
@@ -129,10 +129,10 @@ def guidance_energy(
         total = settings.range_lambda * (x0_pred - x0_pred.clamp(-1, 1)).pow(2).mean((1, 2, 3))
         if settings.clip_guidance_lambda:
             # 0 outside the mask is mid-grey
-            views = augmented(seen * mask, source.generators, copies=settings.aug_num, side=stack.clip.side)
+            views = augmented(seen * mask, source.generators, copies=settings.aug_num, side=stack.guide.side)
             # the CPU's convolutions read channels-last faster
             views = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-            distances = spherical_distance(stack.clip.encode_image(views), prompt)
+            distances = spherical_distance(stack.guide.encode_image(views), prompt)
             total = total + settings.clip_guidance_lambda * distances.view(settings.aug_num, -1).mean(0)
         if settings.background_preservation_loss:
             # Quirk: what is painted is greyed in the one, but not in the other.
@@ -151,12 +151,12 @@ def spherical_distance(features: Tensor, others: Tensor) -> Tensor:
 
 def rank_features(stack: Stack, painted: Tensor, mask: Tensor, normalised: bool) -> Tensor:
     """What CLIP sees of `painted` (N, 3, side, side) in [-1, 1] inside the mask, black outside; (N, width)."""
-    size = (stack.clip.side, stack.clip.side)
+    size = (stack.guide.side, stack.guide.side)
     seen = F.interpolate((painted + 1) / 2 * mask, size, mode="bilinear", align_corners=False)
     if not normalised:
         # The encoder itself shall see `seen`: what it will subtract and divide by goes in beforehand.
-        seen = seen * stack.clip.std + stack.clip.mean
-    return stack.clip.encode_image(2 * seen - 1)
+        seen = seen * stack.guide.std + stack.guide.mean
+    return stack.guide.encode_image(2 * seen - 1)
 
 
 def noised(stack: Stack, picture: Tensor, noise: Tensor, t: int) -> Tensor:

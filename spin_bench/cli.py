@@ -114,6 +114,7 @@ COMMANDS: dict[str, Command] = {
     "fold": lazy("spin_bench.commands.run:fold_command"),
     "validate": validate_command,
     "metrics": metrics_command,
+    "convert": lazy("spin_bench.commands.convert:convert_command"),
     "store ls": lazy("spin_bench.commands.store:ls_command"),
     "store verify": lazy("spin_bench.commands.store:verify_command"),
     "store gc": lazy("spin_bench.commands.store:gc_command"),

@@ -61,7 +61,7 @@ BUILT_IN: dict[str, Method] = {
         blended.BlendedDiffusionSettings,
         blended.blended_diffusion,
         blended.VERSION,
-        uses=("pixel", "clip", "tokenizer", "perceptual"),
+        uses=("pixel", "clip", "guide", "tokenizer", "perceptual"),
         ranked_by=blended.DISTANCE,
     ),
     "blended_latent_diffusion": Method(

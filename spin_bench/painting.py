@@ -74,7 +74,7 @@ class Painters:
     def __init__(self, run: Run):
         self.run = run
         self.artefacts = Artefacts(run.store.root / "artefacts")
-        self.made_with = versions()
+        self.made_with = versions() | run.stack.numerics
         self._built: dict[str, Halving] = {}
         self._prepared: set[Unit] = set()
 

@@ -118,7 +118,7 @@ def _all_settings(
 
 
 def stack_config(config: DictConfig) -> StackConfig:
-    return typed(StackConfig, _plain(config.stack), "stack")
+    return typed(StackConfig, {**_plain(config.stack), "weights": config.weights}, "stack")
 
 
 def dataset_config(config: DictConfig) -> DatasetConfig:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spin_bench.errors import UserError
+from spin_bench.placement import Placement
 
 
 class ClipModel(Protocol):
@@ -84,6 +85,7 @@ class Loaders:
     clip: Callable[[], ClipModel]
     perceptual: Callable[[], Perceptual]
     judge: Callable[[], Features]
+    guide: Callable[[], ClipModel] | None = None  # a CLIP of its own for guidance, where the metrics' is another
     saliency: Callable[[], nn.Module] | None = None
     inpaint_unet: Callable[[], UNet2DConditionModel] | None = None
     powerpaint: Callable[[], PowerPaint] | None = None
@@ -100,6 +102,9 @@ class Stack:
     dtype: torch.dtype
     fingerprint: dict[str, dict[str, str]]  # part -> file or repository -> hash or revision
     loaders: Loaders = field(repr=False)
+    placement: Placement = field(default_factory=Placement)
+    numerics: dict[str, str] = field(default_factory=dict)  # torch's switches, a record of every picture
+    random: bool = False  # weights of a dry run: its pictures mean nothing
 
     def weights(self, parts: Collection[str] | None = None) -> dict[str, dict[str, str]]:
         """The fingerprint of `parts` (None: of all): what a result that used them is named by."""
@@ -111,11 +116,11 @@ class Stack:
 
     @cached_property
     def vae(self) -> AutoencoderKL:
-        return self._frozen(self.loaders.vae())
+        return self.placement.settle_vae(self.loaders.vae(), self.device, self.dtype)
 
     @cached_property
     def unet(self) -> UNet2DConditionModel:
-        return self._frozen(self.loaders.unet())
+        return self._unet(self.loaders.unet())
 
     @cached_property
     def text_encoder(self) -> CLIPTextModel:
@@ -134,6 +139,11 @@ class Stack:
         return self.loaders.clip()
 
     @cached_property
+    def guide(self) -> ClipModel:
+        """What guides Blended; the metrics' own CLIP where the stack has no other."""
+        return self.loaders.guide() if self.loaders.guide else self.clip
+
+    @cached_property
     def perceptual(self) -> Perceptual:
         return self.loaders.perceptual()
 
@@ -148,17 +158,17 @@ class Stack:
     @cached_property
     def inpaint_unet(self) -> UNet2DConditionModel:
         """The UNet of nine input channels: latents, mask, masked latents; `UserError` where the stack has none."""
-        return self._frozen(self._required("inpaint_unet", self.loaders.inpaint_unet))
+        return self._unet(self._required("inpaint_unet", self.loaders.inpaint_unet))
 
     @cached_property
     def powerpaint(self) -> PowerPaint:
         loaded = self._required("powerpaint", self.loaders.powerpaint)
-        return PowerPaint(self._frozen(loaded.unet), self._frozen(loaded.text_encoder), loaded.tokenizer)
+        return PowerPaint(self._unet(loaded.unet), self._frozen(loaded.text_encoder), loaded.tokenizer)
 
     @cached_property
     def pixel(self) -> PixelDiffusion:
         loaded = self._required("pixel", self.loaders.pixel)
-        return PixelDiffusion(self._frozen(loaded.unet), loaded.scheduler)
+        return PixelDiffusion(self._unet(loaded.unet), loaded.scheduler)
 
     @property
     def latent_side(self) -> int:
@@ -173,5 +183,8 @@ class Stack:
             raise UserError(f"stack {self.name!r} has no {name} model: set stack.{name}, or leave out what needs it")
         return load()
 
-    def _frozen(self, module: Any) -> Any:
-        return module.requires_grad_(False).eval().to(self.device, self.dtype)
+    def _unet(self, network: Any) -> Any:
+        return self.placement.settle_unet(network, self.device, self.dtype)
+
+    def _frozen(self, network: Any) -> Any:
+        return self.placement.settle(network, self.device, self.dtype)

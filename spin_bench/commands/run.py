@@ -5,6 +5,7 @@ from collections.abc import Callable
 from omegaconf import DictConfig
 from rich.console import Console
 
+from spin_bench.commands.dry import dry_command
 from spin_bench.executors.registry import executor
 from spin_bench.fold import fold
 from spin_bench.methods import methods
@@ -26,6 +27,8 @@ DONE, SOME_FAILED = 0, 3
 
 def run_command(config: DictConfig, console: Console, load: LoadStack = load_stack) -> int:
     """Paint, score and fold one experiment; a worker that leaves others something to do does not fold."""
+    if config.dry_run:
+        return dry_command(config, console)
     run = _prepared(config, console, load)
     execute = executor(run.settings)
     todo = sum(len(job.missing) for job in plan(run))

@@ -13,8 +13,11 @@ from spin_bench.stacks.stable_diffusion import load_stable_diffusion
 STACKS: dict[str, Callable[[StackConfig, torch.device, torch.dtype], Stack]] = {
     "mini": load_mini,
     "sd14": load_stable_diffusion,
+    "sd15": load_stable_diffusion,
+    "sd21": load_stable_diffusion,
 }
 
+WEIGHTS = ("published", "random")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -30,10 +33,17 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def load_stack(config: StackConfig) -> Stack:
-    """Raises `UserError` for a name, device, precision or file that is not there."""
+def load_stack(config: StackConfig, *, dry_run: bool = False) -> Stack:
+    """Raises `UserError` for a name, device, precision or file that is not there.
+
+    Random weights are for a dry run alone: whatever else asks for them is refused, so that none gets into a table.
+    """
     if config.name not in STACKS:
         raise unknown("stack", config.name, list(STACKS))
     if config.dtype not in DTYPES:
         raise unknown("stack.dtype", config.dtype, list(DTYPES))
+    if config.weights not in WEIGHTS:
+        raise unknown("weights", config.weights, list(WEIGHTS))
+    if config.weights == "random" and not dry_run:
+        raise UserError("weights=random: its pictures mean nothing, so no table is made of them: add dry_run=true")
     return STACKS[config.name](config, choose_device(config.device), DTYPES[config.dtype])

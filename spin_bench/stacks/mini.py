@@ -19,6 +19,7 @@ from spin_bench.stack import Loaders, PixelDiffusion, PowerPaint, Stack
 from spin_bench.stacks.config import StackConfig
 from spin_bench.stacks.open_clip_model import OpenClipModel
 from spin_bench.stacks.perceptual import ImageNetJudge, UncalibratedPerceptual
+from spin_bench.stacks.random_weights import randomised
 
 
 def checked_manifest(zoo: Path) -> dict[str, str]:
@@ -94,4 +95,5 @@ def load_mini(config: StackConfig, device: torch.device, dtype: torch.dtype) -> 
         powerpaint=powerpaint if "powerpaint" in fingerprint else None,
         pixel=pixel if "pixel" in fingerprint else None,
     )
-    return Stack(config.name, config.canvas, device, dtype, fingerprint, loaders)
+    stack = Stack(config.name, config.canvas, device, dtype, fingerprint, loaders)
+    return randomised(stack) if config.weights == "random" else stack

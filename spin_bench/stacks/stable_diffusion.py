@@ -1,49 +1,42 @@
-"""A published Stable Diffusion checkpoint in diffusers' layout, by repository and revision or from a local folder."""
+"""A published Stable Diffusion stack, by repositories and revisions or from a local folder in diffusers' layout."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel, UNet2DModel
-from huggingface_hub import hf_hub_download
-from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from spin_bench.errors import UserError
-from spin_bench.stack import Loaders, PixelDiffusion, PowerPaint, Stack
+from spin_bench.placement import Placement, Turns, set_numerics
+from spin_bench.stack import ClipModel, Features, Loaders, Perceptual, Stack
 from spin_bench.stacks.config import StackConfig
-from spin_bench.stacks.open_clip_model import OpenClipModel
+from spin_bench.stacks.encoders import DinoJudge, Fill, Lpips, open_clip_encoder
+from spin_bench.stacks.files import pixel_folder, stack_files
+from spin_bench.stacks.hub import cached, commit_of
+from spin_bench.stacks.parts import published_parts, random_parts
 from spin_bench.stacks.perceptual import ImageNetJudge
-from spin_bench.stacks.powerpaint_checkpoint import load_powerpaint
+from spin_bench.stacks.random_weights import RANDOM
+
+BASE = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
+SOURCES = {"published": published_parts, "random": random_parts}
 
 
-class Lpips:
-    """LPIPS (Zhang et al. 2018) with its calibrated heads, as the `lpips` package publishes it."""
-
-    def __init__(self, net: str, device: torch.device):
-        import lpips
-
-        self.name = f"LPIPS-{net}"
-        self._network: nn.Module = lpips.LPIPS(net=net, verbose=False).requires_grad_(False).eval().to(device)
-        self._device = device
-
-    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        return self._network(a.float().to(self._device), b.float().to(self._device)).flatten()
+def _clip(config: StackConfig, fill: Fill, device: torch.device) -> ClipModel:
+    if not config.clip:
+        raise UserError("stack.clip is empty, and a method or a metric needs it: set stack.clip, or leave that out")
+    return open_clip_encoder(config.clip, "clip", fill, device)
 
 
-def _open_clip(config: StackConfig, device: torch.device) -> OpenClipModel:
-    import open_clip
+def _perceptual(config: StackConfig, fill: Fill, device: torch.device) -> Perceptual:
+    if not config.lpips_net:
+        raise UserError("stack.lpips_net is empty, and a method or a metric needs it: set it, or leave that out")
+    return Lpips(config.lpips_net, fill, device)
 
-    model = open_clip.create_model(config.clip, pretrained=config.clip_pretrained)
-    return OpenClipModel(
-        model,
-        open_clip.get_tokenizer(config.clip),
-        name=f"CLIP {config.clip} ({config.clip_pretrained})",
-        mean=open_clip.OPENAI_DATASET_MEAN,
-        std=open_clip.OPENAI_DATASET_STD,
-        device=device,
-    )
+
+def _judge(config: StackConfig, fill: Fill, device: torch.device) -> Features:
+    if config.judge == "dino":
+        return DinoJudge(fill, device)
+    return ImageNetJudge(device)
 
 
 def _weights_of(folder: Path) -> dict[str, str]:
@@ -53,75 +46,49 @@ def _weights_of(folder: Path) -> dict[str, str]:
 
 
 def _fingerprint(config: StackConfig) -> dict[str, dict[str, str]]:
-    """The pinned revision of every part's repository, or the hash of every weights file of a local folder."""
-    base = {config.diffusion: config.revision} if not config.root else _weights_of(Path(config.root))
-    parts = dict.fromkeys(("vae", "unet", "text_encoder", "tokenizer", "scheduler"), base)
-    inpaint = {config.inpaint: config.inpaint_revision}
-    optional = {
-        "inpaint_unet": inpaint if config.inpaint else None,
-        "powerpaint": inpaint | {config.powerpaint: config.powerpaint_revision} if config.powerpaint else None,
-        "pixel": _weights_of(Path(config.pixel)) if config.pixel else None,
-    }
-    parts |= {part: found for part, found in optional.items() if found is not None}
-    return parts | {"clip": {config.clip: config.clip_pretrained}, "perceptual": {"lpips": config.lpips_net}}
-
-
-def _part(kind: Any, source: str, folder: str, *, revision: str | None, **options: Any) -> Any:
-    """One model of a diffusers layout on the hub or on disk."""
-    try:
-        return kind.from_pretrained(source, subfolder=folder, revision=revision or None, **options)
-    except OSError as error:
-        raise UserError(f"{source}/{folder}: cannot be loaded ({str(error).splitlines()[0]})") from error
-
-
-def _hub_file(repository: str, name: str, revision: str) -> Path:
-    try:
-        return Path(hf_hub_download(repository, name, revision=revision or None))
-    except OSError as error:
-        raise UserError(f"{repository}/{name}: cannot be fetched ({str(error).splitlines()[0]})") from error
+    """By part and file: the hash, where the stack or its lock file knows one, else the commit."""
+    if config.weights == "random":
+        return dict(RANDOM)
+    parts: dict[str, dict[str, str]] = {}
+    for file in stack_files(config):
+        path = cached(file)
+        known = file.sha256 or file.revision or (commit_of(path) if path else "main")
+        parts.setdefault(file.part, {})[file.key] = known
+    if config.root:
+        parts |= dict.fromkeys(
+            ("vae", "unet", "text_encoder", "tokenizer", "scheduler"), _weights_of(Path(config.root))
+        )
+    if folder := pixel_folder(config):
+        parts["pixel"] = _weights_of(folder)
+    return parts
 
 
 def load_stable_diffusion(config: StackConfig, device: torch.device, dtype: torch.dtype) -> Stack:
     """Raises `UserError` where a repository or folder cannot be read; only safetensors are."""
     if config.root and not (Path(config.root) / "unet").is_dir():
         raise UserError(f"stack.root={config.root}: no diffusers layout there (no folder unet)")
-    weights = {"use_safetensors": True, "torch_dtype": dtype}
-    source, revision = (config.root, None) if config.root else (config.diffusion, config.revision)
-
-    def tokenizer() -> CLIPTokenizer:
-        return _part(CLIPTokenizer, source, "tokenizer", revision=revision)
-
-    def text_encoder() -> CLIPTextModel:
-        return _part(CLIPTextModel, source, "text_encoder", revision=revision, **weights)
-
-    def scheduler() -> DDIMScheduler:
-        published = _part(DDIMScheduler, source, "scheduler", revision=revision)
-        return DDIMScheduler.from_config(published.config, clip_sample=False, set_alpha_to_one=False)
-
-    def inpaint_unet() -> UNet2DConditionModel:
-        return _part(UNet2DConditionModel, config.inpaint, "unet", revision=config.inpaint_revision, **weights)
-
-    def powerpaint() -> PowerPaint:
-        files = ("unet/unet.safetensors", "text_encoder/text_encoder.safetensors")
-        unet_file, text_file = (_hub_file(config.powerpaint, name, config.powerpaint_revision) for name in files)
-        base = {"unet": inpaint_unet(), "text_encoder": text_encoder(), "tokenizer": tokenizer()}
-        return load_powerpaint(unet_file, text_file, **base)
-
-    def pixel() -> PixelDiffusion:
-        unet = _part(UNet2DModel, config.pixel, "unet", revision=None, **weights)
-        return PixelDiffusion(unet, _part(DDPMScheduler, config.pixel, "scheduler", revision=None))
-
+    stack_files(config)  # every name that it says is known
+    parts = SOURCES[config.weights](config, dtype)
     loaders = Loaders(
-        vae=lambda: _part(AutoencoderKL, source, "vae", revision=revision, **weights),
-        unet=lambda: _part(UNet2DConditionModel, source, "unet", revision=revision, **weights),
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        scheduler=scheduler,
-        clip=lambda: _open_clip(config, device),
-        perceptual=lambda: Lpips(config.lpips_net, device),
-        judge=lambda: ImageNetJudge(device),
-        inpaint_unet=inpaint_unet if config.inpaint else None,
-        powerpaint=powerpaint if config.powerpaint else None,
-        pixel=pixel if config.pixel else None,
+        vae=parts.vae,
+        unet=parts.unet,
+        text_encoder=parts.text_encoder,
+        tokenizer=parts.tokenizer,
+        scheduler=parts.scheduler,
+        clip=partial(_clip, config, parts.fill, device),
+        guide=partial(open_clip_encoder, config.guide, "guide", parts.fill, device) if config.guide else None,
+        perceptual=partial(_perceptual, config, parts.fill, device),
+        judge=partial(_judge, config, parts.fill, device),
+        inpaint_unet=parts.inpaint_unet,
+        powerpaint=parts.powerpaint,
+        pixel=parts.pixel,
     )
-    return Stack(config.name, config.canvas, device, dtype, _fingerprint(config), loaders)
+    placement = Placement(
+        channels_last=config.channels_last,
+        compile=config.compile,
+        vae_slicing=config.vae_slicing,
+        turns=Turns(device) if config.offload else None,
+    )
+    numerics = set_numerics(tf32=config.tf32, cudnn_benchmark=config.cudnn_benchmark)
+    random = config.weights == "random"
+    return Stack(config.name, config.canvas, device, dtype, _fingerprint(config), loaders, placement, numerics, random)

@@ -1,0 +1,107 @@
+"""Every method over a few cases, for its time and memory alone: no table, nothing kept.
+
+One network set is loaded at a time, so that a method's peak is its own. Optimisations are cut to the number of steps,
+since a dry run with `steps=2` would otherwise still tune for two hundred iterations.
+"""
+
+import gc
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
+from spin_bench.datasets import entries
+from spin_bench.datasets.tficon import load_case
+from spin_bench.errors import UserError
+from spin_bench.identity import derive_seed
+from spin_bench.memory import peak_bytes
+from spin_bench.methods import Method
+from spin_bench.painting import Halving
+from spin_bench.progress import watcher
+from spin_bench.settings import RunSettings
+from spin_bench.stack import Stack
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one method took."""
+
+    method: str
+    images: int
+    seconds: float  # loading apart
+    loading: float  # seconds until the first pass could begin
+    peak: int  # bytes, networks included
+
+
+def dry_run(settings: RunSettings, stack: Stack, known: dict[str, Method], console: Console) -> list[Measured]:
+    """Paint the run's cases with each of its methods and print what that took; pictures are checked, then forgotten."""
+    found = entries(settings.dataset, watcher(console), limit=settings.limit)
+    cases = [load_case(entry, stack.canvas) for entry in found]
+    measured = []
+    for name, chosen in settings.methods.items():
+        method = known[name]
+        if method.bounding:
+            continue
+        if missing := stack.missing(method.uses or ()):
+            console.print(f"{method.title} left out: stack {stack.name} has no {' and no '.join(missing)} model")
+            continue
+        samples = settings.samples_for.get(name, settings.samples)
+        measured.append(_measure(name, method, shortened(chosen), replace(stack), cases, samples, settings.base_seed))
+        found_now = measured[-1]
+        console.print(f"{method.title}: {found_now.seconds:.1f} s, {found_now.peak / 2**30:.2f} GiB")
+        gc.collect()
+    console.print(_table(measured, known, stack))
+    return measured
+
+
+def shortened(settings: Any) -> Any:
+    """`settings` with every number of iterations cut to the number of steps."""
+
+    def cut(part: Any, steps: int) -> Any:
+        values = {field.name: getattr(part, field.name) for field in fields(part)}
+        changed = {name: cut(value, steps) for name, value in values.items() if is_dataclass(value)}
+        if "iterations" in values:
+            changed["iterations"] = min(values["iterations"], steps)
+        return replace(part, **changed)
+
+    return cut(settings, settings.steps) if hasattr(settings, "steps") else settings
+
+
+def _measure(
+    name: str, method: Method, settings: Any, stack: Stack, cases: Sequence[Case], samples: int, base_seed: int
+) -> Measured:
+    images = 0
+    with TemporaryDirectory() as folder, peak_bytes(stack.device) as peak:
+        started = time.perf_counter()
+        for part in method.uses or ():
+            getattr(stack, part)
+        painter = Halving(method.build(settings, stack, Artefacts(Path(folder))))
+        loading = time.perf_counter() - started
+        for case in cases:
+            pictures = painter(case, [derive_seed(base_seed, case.id, k) for k in range(samples)])
+            images += len(pictures)
+            for picture in pictures:
+                if (picture.mode, picture.size) != ("RGB", (stack.canvas, stack.canvas)):
+                    raise UserError(f"{name}: painted {picture.mode} {picture.size}, not RGB of {stack.canvas} px")
+        if stack.device.type == "cuda":
+            torch.cuda.synchronize(stack.device)
+        return Measured(name, images, time.perf_counter() - started - loading, loading, peak())
+
+
+def _table(measured: Sequence[Measured], known: dict[str, Method], stack: Stack) -> Table:
+    weights = "random weights" if stack.random else "its own weights"
+    title = f"Dry run: {stack.name}, {weights}, {stack.canvas} px, {str(stack.dtype)[6:]}, {stack.device}"
+    table = Table("method", "images", "s an image", "s loading", "peak GiB", title=title)
+    for found in measured:
+        seconds = found.seconds / max(1, found.images)
+        row = (str(found.images), f"{seconds:.2f}", f"{found.loading:.1f}", f"{found.peak / 2**30:.2f}")
+        table.add_row(known[found.method].title, *row)
+    return table
