@@ -20,13 +20,15 @@ NoisePredictor = Callable[[Tensor, int], Prediction]
 def classifier_free(unet: Callable[..., Any], negative: Tensor, positive: Tensor, scale: float) -> NoisePredictor:
     """Guide from the `negative` to the `positive` context, (1, tokens, width) each, in one pass of twice the batch.
 
-    `unet` is a `UNet2DConditionModel`, or is called like one.
+    `unet` is a `UNet2DConditionModel`, or is called like one. It runs in the contexts' precision, guidance is computed
+    in the latents'.
     """
 
     def predict(latents: Tensor, t: int) -> Prediction:
         n = len(latents)
         context = torch.cat([negative.expand(n, -1, -1), positive.expand(n, -1, -1)])
-        uncond, cond = unet(latents.repeat(2, 1, 1, 1), t, encoder_hidden_states=context).sample.chunk(2)
+        seen = latents.repeat(2, 1, 1, 1).to(context.dtype)
+        uncond, cond = unet(seen, t, encoder_hidden_states=context).sample.to(latents.dtype).chunk(2)
         guidance = scale * (cond - uncond)
         return Prediction(uncond + guidance, guidance)
 

@@ -50,4 +50,4 @@ def encode(vae: AutoencoderKL, images: Tensor) -> Tensor:
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """Scaled latents (N, C, h, w) to images (N, 3, H, W), about [-1, 1]."""
-    return vae.decode(latents / vae.config.scaling_factor).sample
+    return vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample

@@ -38,8 +38,10 @@ def ddim(
 ) -> Iterator[Step]:
     """Denoise `latents` deterministically (Song et al. 2020, eta = 0), yielding after every step.
 
-    `skip` leaves out that many of the first `steps` timesteps.
+    `skip` leaves out that many of the first `steps` timesteps. The state is float32 whatever the networks' precision,
+    since the schedule's small differences drown in half of it.
     """
+    latents = latents.float()
     schedule = timesteps(scheduler, steps)[skip:]
     for index, (t, t_next) in enumerate(zip(schedule, [*schedule[1:], -1], strict=True)):
         noise_pred, guidance = predict_noise(latents, t)
@@ -50,7 +52,7 @@ def ddim(
 
 
 def add_noise(scheduler: DDIMScheduler, clean: Tensor, noise: Tensor, t: int) -> Tensor:
-    """q(x_t | x_0) for one timestep; t = -1 means clean and returns `clean` itself."""
+    """q(x_t | x_0) for one timestep, float32; t = -1 means clean and returns `clean` itself."""
     if t < 0:
         return clean
-    return scheduler.add_noise(clean, noise, torch.tensor([t], device=clean.device))
+    return scheduler.add_noise(clean.float(), noise.float(), torch.tensor([t], device=clean.device))

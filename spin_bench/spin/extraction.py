@@ -56,7 +56,7 @@ def extract(
     optimizer = torch.optim.AdamW([variable], lr=settings.lr, weight_decay=settings.weight_decay)
     generators = [torch.Generator().manual_seed(target.seed) for target in targets]
     order = torch.Generator().manual_seed(0)
-    latents, weight, regions = (_stacked(targets, name) for name in ("latents", "weight", "region"))
+    latents, weight, regions = (_stacked(targets, name).float() for name in ("latents", "weight", "region"))
     known = None if targets[0].known is None else _stacked(targets, "known")
     rows = torch.arange(len(targets)).repeat_interleave(settings.batch)
     region = regions[rows, 0]
@@ -67,13 +67,13 @@ def extract(
             region.copy_(regions[rows, views])
             prompt = prompts[_choice(len(prompts), order)]
             states = learned.states(stack, prompt, variable).repeat_interleave(settings.batch, 0)
-            noisy = stack.scheduler.add_noise(seen, noise, t)
+            noisy = stack.scheduler.add_noise(seen, noise, t).to(stack.dtype)
             context = pair(states, null.expand(len(states), -1, -1)).to(noisy.dtype)
             denoise = seeing(unet, None if known is None else known[rows, views])
             noise_pred = denoise(noisy, t, encoder_hidden_states=context).sample
             total = cells.sum((1, 2, 3), keepdim=True) if settings.normalised_loss else cells[0].numel()
             share = cells / (total * settings.batch * seen.shape[1])
-            loss = ((noise_pred.float() - noise.float()).pow(2) * share).sum()
+            loss = ((noise_pred.float() - noise).pow(2) * share).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
