@@ -36,8 +36,7 @@ class Measured:
 
     method: str
     images: int
-    seconds: float  # loading apart
-    loading: float  # seconds until the first pass could begin
+    seconds: float  # making the networks included
     peak: int  # bytes, networks included
 
 
@@ -81,10 +80,7 @@ def _measure(
     images = 0
     with TemporaryDirectory() as folder, peak_bytes(stack.device) as peak:
         started = time.perf_counter()
-        for part in method.uses or ():
-            getattr(stack, part)
         painter = Halving(method.build(settings, stack, Artefacts(Path(folder))))
-        loading = time.perf_counter() - started
         for case in cases:
             pictures = painter(case, [derive_seed(base_seed, case.id, k) for k in range(samples)])
             images += len(pictures)
@@ -93,15 +89,14 @@ def _measure(
                     raise UserError(f"{name}: painted {picture.mode} {picture.size}, not RGB of {stack.canvas} px")
         if stack.device.type == "cuda":
             torch.cuda.synchronize(stack.device)
-        return Measured(name, images, time.perf_counter() - started - loading, loading, peak())
+        return Measured(name, images, time.perf_counter() - started, peak())
 
 
 def _table(measured: Sequence[Measured], known: dict[str, Method], stack: Stack) -> Table:
     weights = "random weights" if stack.random else "its own weights"
     title = f"Dry run: {stack.name}, {weights}, {stack.canvas} px, {str(stack.dtype)[6:]}, {stack.device}"
-    table = Table("method", "images", "s an image", "s loading", "peak GiB", title=title)
+    table = Table("method", "images", "s", "peak GiB", title=title)
     for found in measured:
-        seconds = found.seconds / max(1, found.images)
-        row = (str(found.images), f"{seconds:.2f}", f"{found.loading:.1f}", f"{found.peak / 2**30:.2f}")
+        row = (str(found.images), f"{found.seconds:.1f}", f"{found.peak / 2**30:.2f}")
         table.add_row(known[found.method].title, *row)
     return table

@@ -6,18 +6,17 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from spin_bench.errors import UserError
+from spin_bench.settings import stack_config
+from spin_bench.stacks import guided_diffusion
+from spin_bench.stacks.conversion import PUBLISHED, convert
+from spin_bench.stacks.files import converted_folder
 
 
 def convert_command(config: DictConfig, console: Console) -> int:
-    from spin_bench.settings import stack_config
-    from spin_bench.stacks.conversion import PUBLISHED, convert
-    from spin_bench.stacks.files import converted_folder
-    from spin_bench.stacks.guided_diffusion import GuidedDiffusion
-
     if not config.source:
         raise UserError(f"convert needs source=<the downloaded file>: {PUBLISHED}")
     target = converted_folder(config.target or stack_config(config).pixel or "guided_diffusion_256")
-    digest = convert(Path(config.source), target, GuidedDiffusion())
+    digest = convert(Path(config.source), target, guided_diffusion.GuidedDiffusion())
     console.print(f"{config.source}: SHA-256 {digest}", soft_wrap=True)
     console.print(f"Converted: [bold]{target}[/bold]", soft_wrap=True)
     return 0
