@@ -114,6 +114,8 @@ COMMANDS: dict[str, Command] = {
     "fold": lazy("spin_bench.commands.run:fold_command"),
     "validate": validate_command,
     "metrics": metrics_command,
+    "doctor": lazy("spin_bench.commands.doctor:doctor_command"),
+    "download": lazy("spin_bench.commands.download:download_command"),
     "convert": lazy("spin_bench.commands.convert:convert_command"),
     "store ls": lazy("spin_bench.commands.store:ls_command"),
     "store verify": lazy("spin_bench.commands.store:verify_command"),
@@ -154,7 +156,9 @@ def guarded(command: Callable[[Any, Console], int], words: Any, console: Console
 
 def _quiet_libraries() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False)], force=True)
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every letter that it embeds in a PDF
+    # fontTools tells of every letter that it embeds in a PDF, the hub's client of every request
+    for talker in ("fontTools", "httpx", "httpx2"):
+        logging.getLogger(talker).setLevel(logging.WARNING)
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
-from spin_bench.errors import FirstFailure, UserError
+from spin_bench.errors import FirstFailure, PaintingError, UserError
 from spin_bench.identity import derive_seed
 from spin_bench.painter import Painter
 from spin_bench.progress import watched
@@ -23,6 +23,8 @@ from spin_bench.run import Job, Run, Unit, lacking, unit_of
 from spin_bench.store import Failure, Record
 
 log = logging.getLogger(__name__)
+
+LESS_MEMORY = "try stack.dtype=float16, stack.offload=true, stack.checkpointing=true or stack.vae_slicing=true"
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -52,8 +54,10 @@ class Halving:
                 pictures += self._painter(case, together)
                 continue
             except Exception as error:
-                if not out_of_memory(error) or len(together) == 1:
+                if not out_of_memory(error):
                     raise
+                if len(together) == 1:
+                    raise PaintingError(f"out of memory with one image at once: {LESS_MEMORY}") from error
             self._fits = len(together) // 2
             log.warning("out of memory with %d images at once: going on with %d", len(together), self._fits)
             gc.collect()

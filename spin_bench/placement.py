@@ -40,6 +40,7 @@ class Placement:
     channels_last: bool = False
     compile: str = ""  # a backend of torch.compile for the UNets
     vae_slicing: bool = False
+    checkpointing: bool = False
     turns: Turns | None = field(default=None, repr=False)  # of the UNets
 
     def settle(self, network: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -55,6 +56,8 @@ class Placement:
     def settle_unet(self, network: Any, device: torch.device, dtype: torch.dtype) -> Any:
         """As `settle`; where UNets take turns it waits in main memory, and on its first pass it is compiled."""
         self.settle(network, torch.device("cpu") if self.turns else device, dtype)
+        if self.checkpointing:
+            network.enable_gradient_checkpointing()
         if self.compile:
             network.compile(backend=self.compile)
         if self.turns:

@@ -37,6 +37,7 @@ class StackConfig:
     channels_last: bool = False
     compile: str = ""  # a backend of torch.compile for the UNets: inductor
     vae_slicing: bool = False  # one image at a time through the VAE
+    checkpointing: bool = False  # UNets compute again on the way back what they would else keep
     offload: bool = False  # UNets take turns on the device, the others wait in main memory
     tf32: bool = False  # matrix products and convolutions of float32 on TF32 units
     cudnn_benchmark: bool = False

@@ -85,12 +85,19 @@ def randomly(module: nn.Module, file: HubFile) -> nn.Module:
     return filled(module)
 
 
+def build_clip(name: str) -> nn.Module:
+    """open_clip's architecture with QuickGELU, so that it can be built bare: its factory moves what it builds."""
+    import open_clip
+
+    return open_clip.CLIP(**open_clip.get_model_config(name), quick_gelu=True)
+
+
 def open_clip_encoder(name: str, part: str, fill: Fill, device: torch.device) -> OpenClipModel:
     """`name` of `CLIPS`, in float32."""
     import open_clip
 
     with bare():
-        model = open_clip.create_model(name, force_quick_gelu=True)
+        model = build_clip(name)
     return OpenClipModel(
         fill(model, CLIPS[name].file(part)),
         open_clip.get_tokenizer(name),

@@ -87,6 +87,7 @@ def load_stable_diffusion(config: StackConfig, device: torch.device, dtype: torc
         channels_last=config.channels_last,
         compile=config.compile,
         vae_slicing=config.vae_slicing,
+        checkpointing=config.checkpointing,
         turns=Turns(device) if config.offload else None,
     )
     numerics = set_numerics(tf32=config.tf32, cudnn_benchmark=config.cudnn_benchmark)
