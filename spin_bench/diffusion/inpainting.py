@@ -19,6 +19,10 @@ from spin_bench.stack import Stack
 class InpaintPipeline(StableDiffusionInpaintPipeline):
     """diffusers' pipeline with a check for numbers where it would check for safety: it sees the decoded tensors."""
 
+    @property
+    def _execution_device(self) -> torch.device:
+        return self.vae.device  # the UNet may be waiting elsewhere for its turn
+
     def run_safety_checker(self, image: Tensor, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, None]:
         if not torch.isfinite(image).all():
             raise PaintingError(
