@@ -74,12 +74,11 @@ def _cluster(config: ExecutorConfig) -> Iterator[Any]:
         import ray
     except ImportError as error:
         raise UserError("executor=ray needs Ray: pip install 'spin-bench[ray]'") from error
-    quiet = {"log_to_driver": False, "logging_level": logging.WARNING}
     if config.address or os.environ.get("RAY_ADDRESS"):
-        ray.init(address=config.address, **quiet)
+        ray.init(address=config.address, log_to_driver=False, logging_level=logging.WARNING)
     else:
         slots = max(os.cpu_count() or 1, (config.workers or 1) * config.threads)
-        ray.init(num_cpus=slots, include_dashboard=False, **quiet)
+        ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
     try:
         yield ray
     finally:
