@@ -1,5 +1,6 @@
 """Ladders of known faults, and the matrix that judges metrics by them, against closed forms."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from skimage.color import deltaE_cie76, rgb2lab
 from spin_bench.case import Case
 from spin_bench.errors import UserError
 from spin_bench.metrics.degradations import LADDERS, SEVERITIES, Ladder, scene_of
-from spin_bench.metrics.validation import MATRIX, VALUES, Candidate, matrix, measure, save
+from spin_bench.metrics.record import Metric
+from spin_bench.metrics.validation import MATRIX, VALUES, matrix, measure
+from spin_bench.metrics.validation_report import FILES, failing, save
 from spin_bench.mini.world import paint
 from spin_bench.stack import Stack
 
@@ -35,7 +38,8 @@ def test_a_ladder_starts_at_the_truth_and_leads_away_from_it_inside_the_mask(lad
         assert away == sorted(set(away)) or ladder.name == "shifted"  # texture repeats itself
         assert away[LAST] > 1
         outside = case.mask.point(lambda level: 255 - level)
-        assert all(_distance(rung, case.background, outside) == 0 for rung in rungs)
+        kept, side = (case.truth, case.mask) if ladder.outside else (case.background, outside)
+        assert all(_distance(rung, kept, side) == 0 for rung in rungs)
         assert np.array_equal(rungs[LAST], ladder.paint(case, LAST))
 
 
@@ -97,9 +101,10 @@ def test_cases_without_truth_or_scene_are_refused(cases: list[Case]):
         assert not LADDERS["blurred"].embedded and LADDERS["blurred"].paint(foreign, 1).size == (64, 64)
 
 
-def _candidate(**changes) -> Candidate:
-    facts = {"name": "a", "higher_is_better": False, "range": (0.0, 2.0), "claims": ("steep",), "protocol": "none"}
-    return Candidate(**{**facts, "compute": lambda batch: batch.images.mean((1, 2, 3)), **changes})
+def _metric(**changes) -> Metric:
+    facts = {"name": "a", "title": "A", "higher_is_better": False, "range": (0.0, 2.0), "claims": ("steep",)}
+    brightness = {"compares": "nothing", "compute": lambda batch: batch.images.mean((1, 2, 3))}
+    return Metric(**{**facts, **brightness, **changes})
 
 
 def _values(courses: dict[str, list[list[float]]]) -> pd.DataFrame:
@@ -118,7 +123,7 @@ def test_the_matrix_of_known_courses():
         "flat": [[0.1, 0.1, 0.2, 0.1, 0.1], [0, 0, 0.2, 0, 0]],
         "gap": [[1, 1, 1, 1, 1], [1, np.nan, 1, 1, 1]],
     }
-    table = matrix(_values(courses), [_candidate()])
+    table = matrix(_values(courses), [_metric()])
     assert list(table.columns) == MATRIX
     steep, flat, gap = (table[table["ladder"] == name].iloc[0] for name in courses)
     # means 2, 3, 4, 5.5, 5.5: the last two share a rank
@@ -127,24 +132,41 @@ def test_the_matrix_of_known_courses():
     assert steep["fall"] == pytest.approx(3.5 / 2) and steep["claimed"] and steep["passes"]
     assert flat["fall"] == 0 and flat["drift"] == pytest.approx(0.15 / 2) and flat["passes"] and not flat["claimed"]
     assert (gap["n"], gap["missing"], gap["order"], gap["drift"]) == (1, 1, 0, 0)
-    flipped = matrix(_values(courses), [_candidate(higher_is_better=True)])
+    flipped = matrix(_values(courses), [_metric(higher_is_better=True)])
     assert flipped["order"].iloc[0] == pytest.approx(-steep["order"]) and not flipped["passes"].iloc[0]
-    strict = matrix(_values(courses), [_candidate(range=(0.0, 1.0), claims=("flat",))])
+    strict = matrix(_values(courses), [_metric(range=(0.0, 1.0), claims=("flat",))])
     assert not strict["passes"].iloc[0] and not strict["passes"].iloc[1]
+
+
+def test_the_span_is_that_of_the_metrics_largest_drift():
+    table = matrix(_values({"steep": [[0, 1, 2, 3, 4]], "flat": [[0, 0, 1, 0, 0]]}), [_metric()])
+    assert table["drift"].tolist() == [2, 0.5] and table["of_span"].tolist() == [1, 0.25]
 
 
 def test_measuring_gives_every_rung_and_saving_every_file(stack: Stack, cases: list[Case], tmp_path: Path):
     chosen = [LADDERS["untouched"], LADDERS["hard_edge"]]
-    brightness = _candidate(claims=("untouched",))
-    values = measure([brightness], chosen, cases[:2], stack)
+    brightness = _metric(claims=("untouched",))
+    values = pd.concat(measure([brightness], chosen, cases[:2], stack))
     assert len(values) == len(chosen) * SEVERITIES * 2 and not values.duplicated(VALUES[:4]).any()
     for case in cases[:2]:
         own = values[(values["case"] == case.id) & (values["ladder"] == "untouched")].set_index("severity")["value"]
         ends = [torch.tensor(np.array(p)).float().mean().item() / 127.5 - 1 for p in (case.truth, case.background)]
         assert own.loc[[0, LAST]].tolist() == pytest.approx(ends, abs=1e-5)
-    paths = save(values, [brightness], tmp_path / "out")
-    assert [path.name for path in paths] == ["values.csv", "matrix.csv", "matrix.png"]
-    assert pd.read_csv(paths[1])["passes"].tolist() == matrix(values, [brightness])["passes"].tolist()
-    assert Image.open(paths[2]).size[0] > 300
-    again = save(values, [brightness], tmp_path / "again")
+    table = matrix(values, [brightness])
+    paths = save(values, table, ["a"], tmp_path / "out", title="Ladders")
+    assert tuple(path.name for path in paths) == FILES
+    assert pd.read_csv(tmp_path / "out" / "matrix.csv")["passes"].tolist() == table["passes"].tolist()
+    verdict = json.loads((tmp_path / "out" / "matrix.json").read_text())
+    assert verdict["cases"] == 2 and verdict["metrics"]["a"]["passes"] == table["passes"].all()
+    page = (tmp_path / "out" / "matrix.md").read_text()
+    assert page.startswith("# Ladders\n") and "| `a` | main | untouched |" in page
+    assert Image.open(tmp_path / "out" / "matrix.png").size[0] > 300
+    again = save(values, table, ["a"], tmp_path / "again", title="Ladders")
     assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
+
+
+def test_a_broken_promise_is_named_with_its_ladders():
+    falling, rising = {"steep": [[0, 1, 2, 3, 4]]}, {"steep": [[4, 3, 2, 1, 0]], "flat": [[0, 0, 0, 0, 1]]}
+    assert failing(matrix(_values(falling), [_metric()]), ["a"]) == []
+    table = matrix(_values(rising), [_metric()])
+    assert failing(table, ["a"]) == ["a (steep, flat)"] and failing(table, ["b"]) == []

@@ -13,10 +13,14 @@ from rich.console import Console
 from spin_bench.case import Case
 from spin_bench.errors import UserError
 from spin_bench.metrics.batch import Batch, context_box, reference_object, square_crop
+from spin_bench.metrics.degradations import LADDERS
+from spin_bench.metrics.encoders import ENCODERS
 from spin_bench.metrics.preservation import PSNR_CAP
 from spin_bench.metrics.record import Record
 from spin_bench.metrics.registry import CASE_METRICS, METRICS, metrics_table
 from spin_bench.stack import Stack
+
+HERE = [name for name, metric in METRICS.items() if not metric.extra]  # what needs no weights of its own
 
 
 def test_identical_pictures(stack: Stack, cases: list[Case]):
@@ -32,14 +36,22 @@ def test_identical_pictures(stack: Stack, cases: list[Case]):
     torch.testing.assert_close(values_of("coherence_context", cases, backgrounds, stack), torch.ones(len(cases)))
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_batch_size_and_order_do_not_matter(name: str, stack: Stack, cases: list[Case]):
+@pytest.fixture(scope="module")
+def batches(stack: Stack, cases: list[Case]) -> tuple[Batch, list[Batch], Batch]:
+    """Turned truths of all cases: together, one by one, and backwards; each batch keeps what its encoders saw."""
     pictures = [case.truth.transpose(Image.Transpose.ROTATE_90) for case in cases]
-    together = values_of(name, cases, pictures, stack)
-    alone = torch.cat([values_of(name, [c], [p], stack) for c, p in zip(cases, pictures, strict=True)])
-    backwards = values_of(name, cases[::-1], pictures[::-1], stack).flip(0)
-    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(together, backwards, atol=1e-5, rtol=1e-4)
+    alone = [Batch([case], [picture], stack) for case, picture in zip(cases, pictures, strict=True)]
+    return Batch(cases, pictures, stack), alone, Batch(cases[::-1], pictures[::-1], stack)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_batch_size_and_order_do_not_matter(name: str, batches: tuple[Batch, list[Batch], Batch]):
+    together, alone, backwards = batches
+    compute = METRICS[name].compute
+    with torch.no_grad():
+        values = compute(together)
+        torch.testing.assert_close(values, torch.cat([compute(batch) for batch in alone]), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(values, compute(backwards).flip(0), atol=1e-5, rtol=1e-4)
 
 
 def test_sixty_four_together_are_sixty_four_alone(stack: Stack, cases: list[Case]):
@@ -66,7 +78,7 @@ def test_the_painted_region_is_invisible_outside_and_the_rest_inside(stack: Stac
 
 def test_missing_values_are_nan(stack: Stack, cases: list[Case]):
     full = replace(cases[0], mask=Image.new("L", (64, 64), 255))
-    for name in METRICS:
+    for name in HERE:
         if "_bg" in name:
             assert values_of(name, [full], [full.truth], stack).isnan().all(), name
     frame = Image.new("L", (64, 64), 255)
@@ -158,11 +170,11 @@ def _other(value: object) -> object:
 
 def test_a_score_is_named_by_its_whole_record(stack: Stack):
     metric = METRICS["clip_i_crop"]
-    told = [field.name for field in fields(metric) if field.name not in ("compute", "encoder")]
+    told = [field.name for field in fields(metric) if field.name not in ("compute", "encoder", "claims")]
     changed = [replace(metric, **{name: _other(getattr(metric, name))}) for name in told]
     changed.append(replace(metric, encoder="judge"))
     assert len({metric.key(stack), *(other.key(stack) for other in changed)}) == len(told) + 2
-    assert replace(metric, compute=METRICS["clip_t"].compute).key(stack) == metric.key(stack)
+    assert replace(metric, compute=METRICS["clip_t"].compute, claims=("blurred",)).key(stack) == metric.key(stack)
     retrained = replace(stack, fingerprint={**stack.fingerprint, "clip": {"model.safetensors": "0"}})
     assert metric.key(retrained) != metric.key(stack)
     assert METRICS["psnr_bg"].key(retrained) == METRICS["psnr_bg"].key(stack)  # no network in it
@@ -179,7 +191,8 @@ def test_records_are_complete(metric: Record, stack: Stack):
     low, high = metric.range
     assert low < high and metric.version and metric.title and metric.compares and metric.source
     assert metric.encoder in metric.uses if metric.encoder else not metric.uses
-    assert all(part in stack.fingerprint or part in ("judge", "perceptual") for part in metric.uses)
+    assert all(part in stack.fingerprint or part in ("judge", "perceptual", *ENCODERS) for part in metric.uses)
+    assert set(metric.claims) <= set(LADDERS)
     _, _, preset = metric.name.partition("@")
     assert metric.title.endswith(f"@{preset}") == bool(preset)
     assert (metric.source == "spin_bench") <= (not preset)
@@ -188,8 +201,10 @@ def test_records_are_complete(metric: Record, stack: Stack):
 
 def test_values_lie_in_their_ranges(stack: Stack, cases: list[Case]):
     for pictures in ([case.background for case in cases], [ImageOps.invert(case.background) for case in cases]):
-        for name, metric in METRICS.items():
-            values = values_of(name, cases, pictures, stack)
+        batch = Batch(cases, pictures, stack)
+        for name in HERE:
+            with torch.no_grad():
+                metric, values = METRICS[name], METRICS[name].compute(batch)
             known = values[~values.isnan()]
             assert ((known >= metric.range[0] - 1e-5) & (known <= metric.range[1] + 1e-5)).all(), name
 

@@ -18,14 +18,14 @@ REACH = 5  # px on each side of an SSIM window's centre
 
 
 def _scene(seed: int, side: int = 24) -> tuple[Tensor, Tensor, Tensor]:
-    """Two noise pictures (3, side, side) of 8-bit levels over 255, and a mask of a random box's outside."""
+    """Two noise pictures (1, 3, side, side) of 8-bit levels over 255, and a mask of a random box's outside."""
     random = np.random.default_rng(seed)
     a, b = (torch.from_numpy(random.integers(0, 256, (3, side, side))).double() / 255 for _ in range(2))
     keep = torch.ones(1, side, side).double()
     top, left = random.integers(0, side // 2, 2)
     height, width = random.integers(1, 6, 2)
     keep[:, top : top + height, left : left + width] = 0
-    return a, b, keep
+    return a[None], b[None], keep[None]
 
 
 def test_psnr_is_the_loop_over_unmasked_bytes(stack: Stack, cases: list[Case]):
@@ -48,9 +48,9 @@ def test_without_a_mask_psnr_and_ssim_are_the_libraries(seed: int):
     keep.fill_(1)
     psnr = decibels(mean_squared_error(a, b, keep))
     torch.testing.assert_close(
-        psnr, peak_signal_noise_ratio(a, b, data_range=1.0), atol=1e-5, rtol=0, check_dtype=False
+        psnr[0], peak_signal_noise_ratio(a, b, data_range=1.0), atol=1e-5, rtol=0, check_dtype=False
     )
-    pixels = [picture.permute(1, 2, 0).numpy() for picture in (a, b)]
+    pixels = [picture[0].permute(1, 2, 0).numpy() for picture in (a, b)]
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
     assert ssim_outside(a, b, keep).item() == pytest.approx(
         structural_similarity(*pixels, channel_axis=2, **options), abs=1e-9
@@ -61,14 +61,14 @@ def test_without_a_mask_psnr_and_ssim_are_the_libraries(seed: int):
 @given(seed=st.integers(0, 10_000))
 def test_ssim_averages_the_windows_that_the_mask_leaves_whole(seed: int):
     a, b, keep = _scene(seed, side=32)
-    pixels = [picture.permute(1, 2, 0).numpy() for picture in (a, b)]
+    pixels = [picture[0].permute(1, 2, 0).numpy() for picture in (a, b)]
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
     _, similarity = structural_similarity(*pixels, channel_axis=2, full=True, **options)
     whole = [
         similarity[y, x].mean()
         for y in range(REACH, 32 - REACH)
         for x in range(REACH, 32 - REACH)
-        if keep[0, y - REACH : y + REACH + 1, x - REACH : x + REACH + 1].all()
+        if keep[0, 0, y - REACH : y + REACH + 1, x - REACH : x + REACH + 1].all()
     ]
     assert ssim_outside(a, b, keep).item() == pytest.approx(np.mean(whole), abs=1e-9)
 
@@ -85,7 +85,7 @@ def test_preservation_does_not_see_the_mask_and_mirrors(seed: int):
         torch.testing.assert_close(measure(*flipped), value, atol=1e-12, rtol=0)
         torch.testing.assert_close(measure(b, a, keep), value, atol=1e-12, rtol=0)
     order = torch.randperm(24 * 24, generator=torch.Generator().manual_seed(seed))
-    shuffled = [picture.flatten(1)[:, order].view_as(picture) for picture in (a, b, keep)]
+    shuffled = [picture.flatten(2)[..., order].view_as(picture) for picture in (a, b, keep)]
     torch.testing.assert_close(mean_squared_error(*shuffled), mean_squared_error(a, b, keep), atol=1e-12, rtol=0)
 
 

@@ -1,8 +1,9 @@
 """Painted pictures beside their cases as tensors; every feature is computed once, however many metrics read it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +13,24 @@ from torch import Tensor
 from spin_bench.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.errors import UserError
-from spin_bench.stack import Stack
+from spin_bench.metrics.case_features import CaseFeatures
+from spin_bench.metrics.encoders import Encoders
+from spin_bench.stack import ClipModel, Stack
 
 CROP_SIDE = 128  # px; crops of any size meet here before an encoder sees them
 CONTEXT = 1.5  # the context crop's side over the mask's box
 EIGHT_BIT = ("RGB", "RGBA", "L", "LA", "P", "1")  # picture modes whose white is known
+
+
+@runtime_checkable
+class PatchClip(Protocol):
+    """A CLIP that shows spatial features: a ViT's patch tokens, a ResNet's map, of the first quarter of its depth."""
+
+    def encode_patches(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] to (N, C, h, w) float32."""
+
+    def encode_with_patches(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The same pictures to what `encode_image` and `encode_patches` return."""
 
 
 def square_crop(image: Tensor, box: tuple[int, int, int, int]) -> Tensor:
@@ -64,15 +78,28 @@ def context_box(box: tuple[int, int, int, int], side: int) -> tuple[int, int, in
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """`images[i]` was painted for `cases[i]`; pictures are (n, 3, H, W) float32 in [-1, 1], masks 1 where painted."""
+    """`images[i]` was painted for `cases[i]`; pictures are (n, 3, H, W) float32 in [-1, 1], masks 1 where painted.
+
+    `about` holds what batches over the same cases share; without it the batch makes its own.
+    """
 
     cases: Sequence[Case]
     painted: Sequence[Image.Image]
     stack: Stack
+    about: CaseFeatures | None = None
 
     def __post_init__(self) -> None:
         for case, painted in zip(self.cases, self.painted, strict=True):
             check_sizes(case, painted)
+
+    @cached_property
+    def shared(self) -> CaseFeatures:
+        distinct = list({case.id: case for case in self.cases}.values())
+        return self.about or CaseFeatures(distinct, self.stack, Encoders(self.stack.device))
+
+    @property
+    def encoders(self) -> Encoders:
+        return self.shared.encoders
 
     @cached_property
     def images(self) -> Tensor:
@@ -89,12 +116,17 @@ class Batch:
     @cached_property
     def references(self) -> Tensor:
         """`reference_object` of every case, (n, 3, CROP_SIDE, CROP_SIDE)."""
-        return self.once(reference_object, lambda pictures: pictures)
+        return self.once("reference object", reference_object, lambda pictures: pictures)
 
     @cached_property
     def crops(self) -> Tensor:
         """The mask's tight box of every painted picture, (n, 3, CROP_SIDE, CROP_SIDE)."""
-        return self._cut([to_tensor(picture) for picture in self.painted])
+        return self._cut(case.box for case in self.cases)
+
+    @cached_property
+    def contexts(self) -> Tensor:
+        """The enlarged box of every painted picture, (n, 3, CROP_SIDE, CROP_SIDE)."""
+        return self._cut(context_box(case.box, case.mask.width) for case in self.cases)
 
     @cached_property
     def clip_crops(self) -> Tensor:
@@ -102,21 +134,45 @@ class Batch:
 
     @cached_property
     def clip_references(self) -> Tensor:
-        return self.once(reference_object, self.stack.clip.encode_image)
+        return self.once("clip of reference object", reference_object, self.stack.clip.encode_image)
 
     @cached_property
     def clip_photos(self) -> Tensor:
-        return self.once(reference_photo, self.stack.clip.encode_image)
+        return self.once("clip of reference photo", reference_photo, self.stack.clip.encode_image)
 
     @cached_property
     def clip_images(self) -> Tensor:
-        return self.stack.clip.encode_image(self.images)
+        return self._whole[0]
+
+    @cached_property
+    def clip_patches(self) -> Tensor | None:
+        """Spatial features of the whole painted picture, (n, C, h, w); None where the stack's CLIP shows none."""
+        return self._whole[1]
+
+    @cached_property
+    def _whole(self) -> tuple[Tensor, Tensor | None]:
+        clip: ClipModel | PatchClip = self.stack.clip
+        if isinstance(clip, PatchClip):
+            return clip.encode_with_patches(self.images)
+        return clip.encode_image(self.images), None
+
+    @cached_property
+    def clip_scenes(self) -> Tensor:
+        """Of the whole untouched background."""
+        return self.once("clip of scene", lambda case: to_tensor(case.background), self.stack.clip.encode_image)
+
+    @cached_property
+    def clip_scene_crops(self) -> Tensor:
+        """Of the mask's tight box of the untouched background."""
+        return self.once(
+            "clip of scene crop",
+            lambda case: square_crop(to_tensor(case.background), case.box),
+            self.stack.clip.encode_image,
+        )
 
     @cached_property
     def clip_prompts(self) -> Tensor:
-        prompts = [case.prompt for case in self.cases]
-        known = list(dict.fromkeys(prompts))
-        return self.stack.clip.encode_text(known)[[known.index(prompt) for prompt in prompts]]
+        return self.shared.texts([case.prompt for case in self.shared.cases])[self._rows]
 
     @cached_property
     def clip_truths(self) -> Tensor:
@@ -128,19 +184,18 @@ class Batch:
             )
             return square_crop(truth, case.box)
 
-        return self.once(crop, self.stack.clip.encode_image)
+        return self.once("clip of truth", crop, self.stack.clip.encode_image)
 
     @cached_property
     def clip_contexts(self) -> tuple[Tensor, Tensor]:
         """Of the enlarged box in the painted picture and in the untouched background."""
-        boxes = [context_box(case.box, case.mask.width) for case in self.cases]
-        cut = [square_crop(to_tensor(p), box) for p, box in zip(self.painted, boxes, strict=True)]
         encode = self.stack.clip.encode_image
         untouched = self.once(
+            "clip of context",
             lambda case: square_crop(to_tensor(case.background), context_box(case.box, case.mask.width)),
             encode,
         )
-        return encode(torch.cat(cut)), untouched
+        return encode(self.contexts), untouched
 
     @cached_property
     def judge_crops(self) -> Tensor:
@@ -148,15 +203,16 @@ class Batch:
 
     @cached_property
     def judge_references(self) -> Tensor:
-        return self.once(reference_object, self.stack.judge)
+        return self.once("judge of reference object", reference_object, self.stack.judge)
 
-    def _cut(self, pictures: list[Tensor]) -> Tensor:
-        boxes = [case.box for case in self.cases]
-        return torch.cat([square_crop(picture, box) for picture, box in zip(pictures, boxes, strict=True)])
+    @cached_property
+    def _rows(self) -> list[int]:
+        position = {case.id: index for index, case in enumerate(self.shared.cases)}
+        return [position[case.id] for case in self.cases]
 
-    def once(self, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
-        """Encode one picture a case and repeat its features for each of the case's images."""
-        distinct = list({case.id: case for case in self.cases}.values())
-        features = encode(torch.cat([picture_of(case) for case in distinct]))
-        position = {case.id: index for index, case in enumerate(distinct)}
-        return features[[position[case.id] for case in self.cases]]
+    def _cut(self, boxes: Iterable[tuple[int, int, int, int]]) -> Tensor:
+        return torch.cat([square_crop(image[None], box) for image, box in zip(self.images, boxes, strict=True)])
+
+    def once(self, kind: str, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
+        """Encode one picture a case and repeat its features for each of the case's images; `kind` names the pair."""
+        return self.shared.of(kind, picture_of, encode)[self._rows]

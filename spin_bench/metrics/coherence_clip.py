@@ -1,11 +1,9 @@
-"""Candidates for coherence that see through CLIP: how well the painted region belongs to its scene.
+"""Coherence that is seen through CLIP: how well the painted region belongs to its scene.
 
 In the formulas G is the painted picture, S the untouched background, M the mask, E and T CLIP's two encoders with
 features of unit length. What needs no more than `spin_bench.stack.ClipModel` works on every stack; `patch_seam`, and
 `style_and_seam` with it, also need a CLIP that shows its spatial features, and are missing (NaN) without.
 """
-
-from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +12,7 @@ from torch import Tensor
 
 from spin_bench.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
-from spin_bench.metrics.batch import Batch, context_box, square_crop
-from spin_bench.metrics.validation import Candidate
+from spin_bench.metrics.batch import Batch, PatchClip, context_box, square_crop
 from spin_bench.stack import ClipModel
 
 TEMPERATURE = 100.0  # what CLIP multiplies its cosines with
@@ -30,17 +27,9 @@ GOOD = ("a natural seamless photo", "a harmonious picture", "a picture painted i
 BAD = ("a badly pasted collage", "a picture with a pasted patch", "a picture of two pieces that do not match")
 
 
-@runtime_checkable
-class PatchClip(Protocol):
-    """A CLIP that shows spatial features: a ViT's patch tokens, a ResNet's map, of the first quarter of its depth."""
-
-    def encode_patches(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] to (N, C, h, w) float32."""
-
-
 def scene_agreement(batch: Batch) -> Tensor:
     """K1: E(G)·E(S) of the whole pictures."""
-    return (batch.clip_images * _scenes(batch)).sum(1)
+    return (batch.clip_images * batch.clip_scenes).sum(1)
 
 
 def in_out_agreement(batch: Batch) -> Tensor:
@@ -51,7 +40,13 @@ def in_out_agreement(batch: Batch) -> Tensor:
         mean = (scene * keep).sum((2, 3), keepdim=True) / keep.sum().clamp(min=1)
         return scene * keep + mean * (1 - keep)
 
-    return (batch.clip_crops * batch.once(surround, batch.stack.clip.encode_image)).sum(1)
+    return (batch.clip_crops * batch.once("clip of surround", surround, batch.stack.clip.encode_image)).sum(1)
+
+
+def context_agreement(batch: Batch) -> Tensor:
+    """K3 without its baseline: agreement of the context crops of G and S."""
+    painted, scene = batch.clip_contexts
+    return (painted * scene).sum(1)
 
 
 def context_gain(batch: Batch) -> Tensor:
@@ -65,7 +60,7 @@ def context_gain(batch: Batch) -> Tensor:
         return square_crop(to_tensor(pasted), context_box(case.box, case.mask.width))
 
     painted, scene = batch.clip_contexts
-    return ((painted - batch.once(collage, batch.stack.clip.encode_image)) * scene).sum(1)
+    return ((painted - batch.once("clip of collage", collage, batch.stack.clip.encode_image)) * scene).sum(1)
 
 
 def patch_seam(batch: Batch) -> Tensor:
@@ -75,10 +70,10 @@ def patch_seam(batch: Batch) -> Tensor:
     of it is. NaN where no border is left on the patches' grid, or where the stack's CLIP shows no patches.
     """
     clip: ClipModel | PatchClip = batch.stack.clip
-    if not isinstance(clip, PatchClip):
+    painted = batch.clip_patches
+    if painted is None or not isinstance(clip, PatchClip):
         return torch.full((len(batch.images),), torch.nan)
-    painted = clip.encode_patches(batch.images)
-    scene = batch.once(lambda case: to_tensor(case.background), clip.encode_patches)
+    scene = batch.once("patches of scene", lambda case: to_tensor(case.background), clip.encode_patches)
     high, wide = painted.shape[-2:]
     inside = (F.adaptive_avg_pool2d(batch.masks, (high, wide)) >= 0.5).float().to(painted.device)
     return _across(painted, inside) - _across(scene, inside)
@@ -89,7 +84,7 @@ def antonyms(batch: Batch) -> Tensor:
 
     Wang et al., "Exploring CLIP for Assessing the Look and Feel of Images", AAAI 2023; the words are ours.
     """
-    good, bad = (F.normalize(batch.stack.clip.encode_text(list(words)).mean(0), dim=0) for words in (GOOD, BAD))
+    good, bad = (F.normalize(batch.shared.texts(list(words)).mean(0), dim=0) for words in (GOOD, BAD))
     painted, _ = batch.clip_contexts
     return torch.sigmoid(TEMPERATURE * painted @ (good - bad))
 
@@ -100,10 +95,9 @@ def style_agreement(batch: Batch) -> Tensor:
     Coordinates are cosines with the words of each style, less those of the mean of all styles: what is left when the
     styles' common content is taken away. The formula is ours.
     """
-    styles = _styles(batch.stack.clip)
+    styles = _styles(batch)
     axes = styles - styles.mean(0)
-    scene = batch.once(lambda case: square_crop(to_tensor(case.background), case.box), batch.stack.clip.encode_image)
-    return F.cosine_similarity(batch.clip_crops @ axes.T, scene @ axes.T)
+    return F.cosine_similarity(batch.clip_crops @ axes.T, batch.clip_scene_crops @ axes.T)
 
 
 def directional(batch: Batch) -> Tensor:
@@ -111,9 +105,9 @@ def directional(batch: Batch) -> Tensor:
 
     Gal et al., "StyleGAN-NADA", SIGGRAPH 2022, whose source text TF-ICON does not have.
     """
-    styles = _styles(batch.stack.clip)
+    styles = _styles(batch)
     source = styles[(batch.clip_prompts @ styles.T).argmax(1)]
-    change = batch.clip_images - _scenes(batch)
+    change = batch.clip_images - batch.clip_scenes
     cosine = F.cosine_similarity(change, batch.clip_prompts - source)
     return cosine.masked_fill(change.norm(dim=1) < 1e-6, torch.nan)
 
@@ -132,14 +126,10 @@ def style_and_seam(batch: Batch) -> Tensor:
     return (style_agreement(batch) + patch_seam(batch)) / 2
 
 
-def _scenes(batch: Batch) -> Tensor:
-    return batch.once(lambda case: to_tensor(case.background), batch.stack.clip.encode_image)
-
-
-def _styles(clip: ClipModel) -> Tensor:
+def _styles(batch: Batch) -> Tensor:
     """One feature a style, the mean over its words and all THINGS; (styles, width) of unit length."""
     words = [template.format(thing) for templates in STYLES for template in templates for thing in THINGS]
-    return F.normalize(clip.encode_text(words).unflatten(0, (len(STYLES), -1)).mean(1), dim=1)
+    return F.normalize(batch.shared.texts(words).unflatten(0, (len(STYLES), -1)).mean(1), dim=1)
 
 
 def _across(features: Tensor, inside: Tensor) -> Tensor:
@@ -153,32 +143,3 @@ def _across(features: Tensor, inside: Tensor) -> Tensor:
         total = total + (cosine.clamp(min=0) * crossing).sum((1, 2, 3))
         count = count + crossing.sum((1, 2, 3))
     return total / count
-
-
-_COSINE = (-1.0, 1.0)
-_SHARES = (0.0, 1.0)
-_SEAMS = ("copy_paste", "feathered_paste", "hard_edge", "colour_shift")
-_STYLES = ("copy_paste", "feathered_paste", "colour_shift", "wrong_style")
-_BOTH = (*_SEAMS, "wrong_style")
-
-CANDIDATES: dict[str, Candidate] = {
-    compute.__name__: Candidate(
-        name=compute.__name__, higher_is_better=True, range=span, claims=claims, protocol=protocol, compute=compute
-    )
-    for compute, span, claims, protocol in (
-        (scene_agreement, _COSINE, _BOTH, "painted picture and background, whole"),
-        (in_out_agreement, _COSINE, _BOTH, "mask's painted crop, and background with the mask in its mean colour"),
-        (context_gain, _COSINE, _BOTH, "box of 1.5 times the mask's, and the background's; less that of a collage"),
-        (patch_seam, _COSINE, _SEAMS, "patches on both sides of the mask's border; less the same in the background"),
-        (antonyms, _SHARES, _BOTH, "box of 1.5 times the mask's; share of three seamless against three collage texts"),
-        (
-            style_agreement,
-            _COSINE,
-            _STYLES,
-            "mask's painted crop, and the background's; along the words of four styles",
-        ),
-        (directional, _COSINE, _STYLES, "change from background to painted picture, and from a style to the prompt"),
-        (frame_consistency, _SHARES, _BOTH, "whole, and box of 1.5 times the mask's; mean, negatives as 0"),
-        (style_and_seam, _COSINE, _BOTH, "mean of style_agreement and patch_seam"),
-    )
-}

@@ -1,10 +1,8 @@
-"""Candidates for coherence without CLIP: statistics inside and outside the mask, and what happens along its border.
+"""Coherence without CLIP: statistics inside and outside the mask, and what happens along its border.
 
 In the formulas G is the painted picture, S the untouched background, M the mask. Lengths in pixels are those of a
 canvas of 64 and scale with it.
 """
-
-from functools import cache
 
 import numpy as np
 import torch
@@ -13,18 +11,9 @@ from skimage.color import rgb2lab
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.validation import Candidate
-from spin_bench.stacks.imagenet import StageFeatures, load_classifier
 
-STAGES = 4  # of the ImageNet network, strides 2, 2, 4, 8
 RING = 2  # px, width of the bands on both sides of the mask's border
 EPSILON = 1e-6
-
-
-@cache
-def stage_features(device: torch.device) -> StageFeatures:
-    """The ImageNet network of `stacks.imagenet`, since the protocol of a stack's judge shows no stages."""
-    return StageFeatures(load_classifier(), STAGES).to(device)
 
 
 def gram_distance(batch: Batch) -> Tensor:
@@ -84,7 +73,7 @@ def ring_distance(batch: Batch) -> Tensor:
 
 def _stages(batch: Batch) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """(features of G, of S, weights inside, weights outside) of every stage."""
-    network = stage_features(batch.stack.device)
+    network = batch.encoders["stages"]
     painted, scenes = (network(pictures.to(batch.stack.device)) for pictures in (batch.images, batch.backgrounds))
     found = []
     for g, s in zip(painted, scenes, strict=True):
@@ -156,25 +145,3 @@ def _blur(pictures: Tensor, sigma: int) -> Tensor:
 
 def _or_nan(values: Tensor, weights: Tensor) -> Tensor:
     return values.masked_fill(weights.flatten(1).sum(1) == 0, torch.nan)
-
-
-_SHARES = (0.0, 1.0)
-_CIELAB = (0.0, 100.0)  # from black to white; a saturated pair can lie farther apart, a scene's own jump below 0
-_PASTES = ("copy_paste", "feathered_paste")
-_STYLES = (*_PASTES, "colour_shift", "wrong_style")
-_LINES = (*_PASTES, "hard_edge", "colour_shift", "blurred", "shifted")
-_JUMPS = (*_PASTES, "hard_edge", "colour_shift")
-
-CANDIDATES: dict[str, Candidate] = {
-    compute.__name__: Candidate(
-        name=compute.__name__, higher_is_better=False, range=span, claims=claims, protocol=protocol, compute=compute
-    )
-    for compute, span, claims, protocol in (
-        (gram_distance, _SHARES, _STYLES, "Gram matrices of four ImageNet stages, inside and outside the mask"),
-        (statistics_gap, _SHARES, _STYLES, "channel means and deviations of four ImageNet stages, inside and outside"),
-        (colour_gap, _CIELAB, _STYLES, "mean and deviation of CIELAB, inside and outside the mask"),
-        (boundary_gradient, _SHARES, _LINES, "CIELAB step over the mask's border, as a share of it and parallel ones"),
-        (colour_jump, _CIELAB, _JUMPS, "CIELAB means on both sides of the mask's border, less the background's own"),
-        (ring_distance, (0.0, 4.0), (), "perceptual distance to the background in a ring of 4 px (of 64) outside"),
-    )
-}

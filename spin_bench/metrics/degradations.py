@@ -1,8 +1,9 @@
 """Pictures whose fault is known: a true composite, made worse in one way at a time and in five strengths.
 
-Every ladder maps a case and a level to a painted picture; the first level leaves the truth as it is, the pixels
-outside the mask are the background's at every level. Lengths in pixels are those of a canvas of 64 and scale with it.
-Three ladders re-paint the scene of the embedded world that a case was made from and apply to its cases alone.
+Every ladder maps a case and a level to a painted picture; the first level leaves the truth as it is. A fault lies
+inside the mask, where the pixels outside are the background's at every level, or outside it alone. Lengths in pixels
+are those of a canvas of 64 and scale with it. Three ladders re-paint the scene of the embedded world that a case was
+made from and apply to its cases alone.
 """
 
 import re
@@ -38,13 +39,17 @@ class Ladder:
     name: str
     levels: tuple[float, ...]  # `SEVERITIES` of them; the first is 0 and leaves the truth as it is
     unit: str  # of the levels
-    fault: Callable[[Case, float], Pixels]  # the whole picture; what lies outside the mask is not used
+    fault: Callable[[Case, float], Pixels]  # the whole picture; one side of the mask is not used
+    outside: bool = False  # the fault lies outside the mask, not inside
     embedded: bool = False  # needs the scene behind a case of the embedded benchmark
 
     def paint(self, case: Case, severity: int) -> Image.Image:
         """The case painted with this fault; `UserError` where the case does not know its truth or its scene."""
-        faulty = (self.fault(case, self.levels[severity]).clip(0, 1) * 255).round().astype(np.uint8)
-        return Image.composite(Image.fromarray(faulty), case.background, case.mask)
+        pixels = (self.fault(case, self.levels[severity]).clip(0, 1) * 255).round().astype(np.uint8)
+        faulty = Image.fromarray(pixels)
+        if self.outside and case.truth is not None:
+            return Image.composite(case.truth, faulty, case.mask)
+        return Image.composite(faulty, case.background, case.mask)
 
 
 def scene_of(case: Case) -> Scene:
@@ -144,6 +149,11 @@ def _blurred(case: Case, sigma: float) -> Pixels:
     return ndimage.gaussian_filter(_truth(case), _px(case, sigma), axes=(0, 1))
 
 
+def _noisy(case: Case, sigma: float) -> Pixels:
+    noise = np.random.default_rng(_drawn(case, "noise", 2**31)).normal(size=(*case.background.size[::-1], 3))
+    return _truth(case) + sigma / 255 * noise
+
+
 def _shifted(case: Case, distance: float) -> Pixels:
     """The content moved along an axis of the case's own under a mask that stays."""
     axis, sign = divmod(_drawn(case, "shift", 4), 2)
@@ -196,5 +206,7 @@ LADDERS: dict[str, Ladder] = {
         Ladder(name="wrong_object", levels=OPACITY, unit="opacity", fault=_wrong_object, embedded=True),
         Ladder(name="wrong_hue", levels=(0, 20, 45, 90, 180), unit="degrees", fault=_wrong_hue, embedded=True),
         Ladder(name="untouched", levels=OPACITY, unit="opacity", fault=_untouched),
+        Ladder(name="scene_noise", levels=(0, 4, 8, 16, 32), unit="grey levels (sigma)", fault=_noisy, outside=True),
+        Ladder(name="scene_blurred", levels=(0, 0.5, 1, 2, 4), unit="px (sigma)", fault=_blurred, outside=True),
     )
 }

@@ -7,10 +7,12 @@ from torch import Tensor
 
 from spin_bench.identity import key_of
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.encoders import ENCODERS
 from spin_bench.stack import Stack
 
 COSINE = (-1.0, 1.0)  # the range of a cosine
 PERCENT = (0.0, 100.0)
+OF_THE_STACK = ("clip", "perceptual")  # encoders that differ from stack to stack
 MEAN_OF_IMAGES = "mean over a case's images, then over cases"
 
 
@@ -48,23 +50,32 @@ class Record:
     missing: str = "never"
     source: str = "spin_bench"
     fault: str = ""  # of a protocol that is reproduced as published
+    claims: tuple[str, ...] = ()  # ladders of known faults that it falls on; it promises to stay flat on all others
+
+    @property
+    def extra(self) -> bool:
+        """Whether its encoder is one that neither a stack nor every installation carries."""
+        return self.encoder in ENCODERS and not ENCODERS[self.encoder].shipped
 
     def encoder_name(self, stack: Stack) -> str:
         """Of the stack's own network: a preset keeps its protocol, not its original encoder."""
+        if self.encoder in ENCODERS:
+            return ENCODERS[self.encoder].name
         return getattr(stack, self.encoder).name if self.encoder else ""
 
     def protocol(self) -> dict[str, object]:
-        """Every field of the record but the function."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "compute"}
+        """Every field of the record that moves the number: all but the function and what is promised of it."""
+        told = (field.name for field in fields(self))
+        return {name: getattr(self, name) for name in told if name not in ("compute", "claims")}
 
     def key(self, stack: Stack) -> str:
         """Identity of its scores: another protocol, version, encoder or weights gives other scores."""
         return key_of([self.protocol(), self.encoder_name(stack), stack.weights(self.uses)])
 
     def printed(self, stack: Stack) -> PrintedMetric:
-        return PrintedMetric(
-            self.name, self.title, self.higher_is_better, self.unit, self.digits, self.encoder_name(stack)
-        )
+        """For a table of `stack`: what the embedded networks see is said in the title, too."""
+        title = f"{self.title}@mini" if stack.name == "mini" and self.encoder in OF_THE_STACK else self.title
+        return PrintedMetric(self.name, title, self.higher_is_better, self.unit, self.digits, self.encoder_name(stack))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,38 +1,23 @@
 """The metrics by name, and all their records as one table."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
 from rich.table import Table
 
-from spin_bench.metrics import claims, diversity, preservation, similarity
-from spin_bench.metrics.coherence import coherence_context
+from spin_bench.errors import unknown
+from spin_bench.metrics import claims, coherence, diversity, preservation, quality, similarity
 from spin_bench.metrics.presets import brushnet, hdpainter, pbe, piebench, tficon
-from spin_bench.metrics.record import COSINE, CaseMetric, Metric, Record
+from spin_bench.metrics.record import CaseMetric, Metric, Record
 from spin_bench.stack import Stack
 
 KEY_DIGITS = 12  # of a record's key, enough to tell two apart
-
-_COHERENCE = (
-    Metric(
-        name="coherence_context",
-        title="coherence",
-        higher_is_better=True,
-        range=COSINE,
-        encoder="clip",
-        uses=("clip",),
-        compares="painted picture with its background",
-        crop="box of the mask enlarged 1.5 times inside the picture, padded to a square with mid-grey",
-        resize="bicubic, antialiased, to 128 px, then the encoder's own",
-        compute=coherence_context,
-    ),
-)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in chain(
         similarity.METRICS,
-        _COHERENCE,
+        coherence.METRICS,
         preservation.METRICS,
         claims.METRICS,
         tficon.METRICS,
@@ -40,10 +25,24 @@ METRICS: dict[str, Metric] = {
         brushnet.METRICS,
         piebench.METRICS,
         hdpainter.METRICS,
+        quality.METRICS,
     )
 }
 
 CASE_METRICS: dict[str, CaseMetric] = {metric.name: metric for metric in diversity.CASE_METRICS}
+
+
+def chosen(names: Sequence[str], known: Collection[str]) -> list[str]:
+    """Names of metrics among `known`, "@<preset>" standing for all of a preset's; `UserError` for an unknown one."""
+    presets = {f"@{name.partition('@')[2]}" for name in known if "@" in name}
+    found: dict[str, None] = {}
+    for name in names:
+        if name.startswith("@") and name not in presets:
+            raise unknown("preset", name, sorted(presets))
+        if not name.startswith("@") and name not in known:
+            raise unknown("metric", name, list(known))
+        found |= dict.fromkeys([each for each in known if each.endswith(name)] if name.startswith("@") else [name])
+    return list(found)
 
 
 def metrics_table(stack: Stack, metrics: Mapping[str, Record] | None = None) -> Table:
@@ -72,5 +71,6 @@ def _rules(metric: Record, stack: Stack) -> list[str]:
         "missing": metric.missing,
         "source": metric.source,
         "fault": metric.fault,
+        "falls on": ", ".join(metric.claims),
     }
     return [f"[dim]{rule}[/dim] {text}" for rule, text in named.items() if text]

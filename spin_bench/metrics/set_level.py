@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import maximum_mean_discrepancy, poly_mmd
 
 from spin_bench.errors import UserError
@@ -60,6 +61,12 @@ def cmmd(a: Tensor, b: Tensor) -> Tensor:
     a, b = _checked(a, b)
     within_a, across, within_b = (rbf_kernel(*pair, CMMD_BANDWIDTH).mean() for pair in ((a, a), (a, b), (b, b)))
     return CMMD_SCALE * (within_a + within_b - 2 * across)
+
+
+def frechet(a: Tensor, b: Tensor) -> Tensor:
+    """Frechet distance of two Gaussians fitted to the rows (Heusel et al. 2017), by torchmetrics."""
+    a, b = _checked(a, b, equal=False)
+    return _compute_fid(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
 
 
 def check_fid(images: int) -> None:

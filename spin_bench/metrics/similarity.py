@@ -46,6 +46,7 @@ _RESIZE = "bicubic, antialiased, to 128 px, then the encoder's own"
 _OBJECT = "reference's object"
 _ON_GREY = "reference on mid-grey outside its own mask (the whole photo where it has none)"
 _TEXT = ("clip", "tokenizer")
+_IDENTITY = ("untouched", "wrong_object", "wrong_hue")
 
 METRICS = (
     Metric(
@@ -59,6 +60,7 @@ METRICS = (
         crop=_CROP,
         resize=_RESIZE,
         mask=_ON_GREY,
+        claims=_IDENTITY,
         compute=clip_i_crop,
     ),
     Metric(
@@ -71,6 +73,7 @@ METRICS = (
         compares="painted crop with the whole reference photo",
         crop=_CROP,
         resize=_RESIZE,
+        claims=_IDENTITY,
         compute=clip_i_photo,
     ),
     Metric(
@@ -84,6 +87,7 @@ METRICS = (
         crop=_CROP,
         resize=_RESIZE,
         missing="where the benchmark does not know the truth",
+        claims=(*_IDENTITY, "copy_paste", "feathered_paste", "poisson", "colour_shift", "wrong_style", "blurred"),
         compute=clip_i_truth,
     ),
     Metric(
@@ -97,6 +101,7 @@ METRICS = (
         crop=_CROP,
         resize=_RESIZE,
         mask=_ON_GREY,
+        claims=("untouched", "wrong_object", "blurred"),
         compute=judge_i_crop,
     ),
     Metric(
@@ -110,6 +115,7 @@ METRICS = (
         crop=_CROP,
         resize=_RESIZE,
         mask=_ON_GREY,
+        claims=_IDENTITY,
         compute=lpips_fg,
     ),
     Metric(
@@ -120,6 +126,7 @@ METRICS = (
         encoder="clip",
         uses=_TEXT,
         compares="whole painted picture with the prompt",
+        claims=("untouched", "wrong_object", "colour_shift", "blurred"),
         compute=clip_t,
     ),
     Metric(
@@ -132,6 +139,7 @@ METRICS = (
         compares="painted crop with the prompt",
         crop=_CROP,
         resize=_RESIZE,
+        claims=("wrong_object", "copy_paste", "feathered_paste", "colour_shift", "blurred"),
         compute=clip_t_crop,
     ),
 )

@@ -18,7 +18,7 @@ EQUAL_PSNR = 1000.0  # dB, what none is given
 
 def mse_bg(batch: Batch) -> Tensor:
     """Squared error summed over three channels, divided by the pixels of one."""
-    return over_backgrounds(batch, lambda a, b, keep: (keep * (a - b).square()).sum() / keep.sum())
+    return over_backgrounds(batch, lambda a, b, keep: (keep * (a - b).square()).sum((1, 2, 3)) / keep.sum((1, 2, 3)))
 
 
 def psnr_bg(batch: Batch) -> Tensor:
@@ -29,7 +29,7 @@ def psnr_bg(batch: Batch) -> Tensor:
 
 def clip_t(batch: Batch) -> Tensor:
     """CLIPScore of the whole painted picture and the prompt."""
-    return clip_score(batch, batch.images)
+    return clip_score(batch, batch.clip_images)
 
 
 _SOURCE = "TencentARC/BrushNet, examples/brushnet/evaluate_brushnet.py"

@@ -31,7 +31,7 @@ def clip_t_crop(batch: Batch) -> Tensor:
     """CLIPScore of that crop and the prompt."""
     side = batch.stack.clip.side
     crops = [crop(case, image, side) for case, image in zip(batch.cases, batch.images, strict=True)]
-    return clip_score(batch, torch.cat(crops))
+    return clip_score(batch, batch.stack.clip.encode_image(torch.cat(crops)))
 
 
 METRICS = (

@@ -41,7 +41,7 @@ def clip_i(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of that crop and of the squashed reference photo."""
     clip = batch.stack.clip
     crops = torch.cat([crop(case, image, clip.side) for case, image in zip(batch.cases, batch.images, strict=True)])
-    references = batch.once(lambda case: squashed(case.reference, clip.side), clip.encode_image)
+    references = batch.once("clip@pbe", lambda case: squashed(case.reference, clip.side), clip.encode_image)
     return 100 * (clip.encode_image(crops) * references).sum(1)
 
 

@@ -24,20 +24,21 @@ def edited(masks: Tensor) -> Tensor:
 def _unedited(keep: Tensor) -> Tensor:
     """1 outside `edited`; NaN everywhere where that leaves no pixel."""
     inside = 1 - edited(1 - keep)
-    return inside if inside.any() else torch.full_like(keep, torch.nan)
+    return inside.masked_fill(inside.sum((1, 2, 3), keepdim=True) == 0, torch.nan)
 
 
 def _error(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
     """Both pictures blackened where edited, then the mean over all pixels."""
     unedited = _unedited(keep)
-    return (unedited * (a - b)).square().mean()
+    return (unedited * (a - b)).square().mean((1, 2, 3))
 
 
 def _similarity(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
     unedited = _unedited(keep)
-    black_a, black_b = ((picture * unedited)[None] for picture in (a, b))
-    _, similarity = structural_similarity_index_measure(black_a, black_b, data_range=1.0, return_full_image=True)
-    return similarity.mean()
+    _, similarity = structural_similarity_index_measure(
+        a * unedited, b * unedited, data_range=1.0, return_full_image=True
+    )
+    return similarity.mean((1, 2, 3))
 
 
 def mse_bg(batch: Batch) -> Tensor:
@@ -55,7 +56,7 @@ def ssim_bg(batch: Batch) -> Tensor:
 def clip_t_edit(batch: Batch) -> Tensor:
     """CLIPScore of the painted picture, black outside the edited part, and the prompt."""
     masks = edited(batch.masks)
-    return clip_score(batch, (batch.images + 1) * masks - 1)
+    return clip_score(batch, batch.stack.clip.encode_image((batch.images + 1) * masks - 1))
 
 
 _SOURCE = "cure-lab/PnPInversion, evaluation/matrics_calculator.py and evaluate.py"

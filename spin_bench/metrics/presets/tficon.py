@@ -10,19 +10,19 @@ from torch import Tensor
 
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.case_features import encoded
 from spin_bench.metrics.preservation import FULL_MASK
 from spin_bench.metrics.record import Metric
 
 
-def _pairs(batch: Batch) -> list[tuple[Tensor, Tensor]]:
-    """The mask's box of every painted picture, squashed to the size of its reference, and the reference itself."""
-    pairs = []
+def _crops(batch: Batch) -> list[Tensor]:
+    """The mask's box of every painted picture, squashed to the size of its reference: (1, 3, h, w) each."""
+    crops = []
     for case, image in zip(batch.cases, batch.images, strict=True):
         left, top, right, bottom = case.box
-        reference = to_tensor(case.reference)
-        cut = image[None, :, top:bottom, left:right]
-        pairs.append((F.interpolate(cut, reference.shape[-2:], mode="bicubic", antialias=True).clamp(-1, 1), reference))
-    return pairs
+        cut, size = image[None, :, top:bottom, left:right], case.reference.size[::-1]
+        crops.append(F.interpolate(cut, size, mode="bicubic", antialias=True).clamp(-1, 1))
+    return crops
 
 
 def lpips_bg(batch: Batch) -> Tensor:
@@ -35,13 +35,15 @@ def lpips_bg(batch: Batch) -> Tensor:
 
 def lpips_fg(batch: Batch) -> Tensor:
     """Perceptual distance of the crop and the raw reference, at the reference's size."""
-    return torch.cat([batch.stack.perceptual(cut, reference) for cut, reference in _pairs(batch)])
+    pairs = [torch.cat([crop, to_tensor(c.reference)], 1) for crop, c in zip(_crops(batch), batch.cases, strict=True)]
+    return encoded(pairs, lambda both: batch.stack.perceptual(*both.chunk(2, dim=1)))
 
 
 def clip_i(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of the same two pictures."""
     encode = batch.stack.clip.encode_image
-    return torch.cat([100 * (encode(cut) * encode(reference)).sum(1) for cut, reference in _pairs(batch)])
+    references = batch.once("clip@tficon", lambda case: to_tensor(case.reference), encode)
+    return 100 * (encoded(_crops(batch), encode) * references).sum(1)
 
 
 def clip_t(batch: Batch) -> Tensor:

