@@ -10,6 +10,8 @@ spin-bench report results/mini/mini/table1
 spin-bench diff results/mini/mini/table1 results/reference/mini/mini/table1
 spin-bench sweep results/mini/mini/sweep-cfg
 spin-bench votes votes.csv
+spin-bench validate-metrics dataset.domains=all
+spin-bench score images=/my/pictures dataset=tficon dataset.root=/data/tficon
 """
 
 import errno
@@ -117,6 +119,8 @@ COMMANDS: dict[str, Command] = {
     "doctor": lazy("spin_bench.commands.doctor:doctor_command"),
     "download": lazy("spin_bench.commands.download:download_command"),
     "convert": lazy("spin_bench.commands.convert:convert_command"),
+    "validate-metrics": lazy("spin_bench.commands.validate_metrics:validate_metrics_command"),
+    "score": lazy("spin_bench.commands.score:score_command"),
     "store ls": lazy("spin_bench.commands.store:ls_command"),
     "store verify": lazy("spin_bench.commands.store:verify_command"),
     "store gc": lazy("spin_bench.commands.store:gc_command"),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from spin_bench.groups import Group, groups
 from spin_bench.identity import derive_seed
+from spin_bench.outside import OutsideSettings
 from spin_bench.run import Run
 
 SCORES = ["method", "case", "domain", "k", "seed", "metric", "value"]
@@ -14,12 +15,12 @@ COSTS = ["method", "case", "k", "seconds", "peak_memory_mb"]
 
 
 def collect(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Columns `SCORES` and `COSTS`; a picture that failed has scores without a value."""
+    """Columns `SCORES` and `COSTS`; a picture that failed has scores without a value, one made elsewhere no cost."""
     scores: list[tuple[Any, ...]] = []
     costs: list[tuple[Any, ...]] = []
     for group in groups(run):
         scores += [(group.row, group.case.id, group.case.domain, *score) for score in _scores(run, group)]
-        if group.row == group.method:
+        if group.row == group.method and run.methods[group.method].settings is not OutsideSettings:
             costs += [(group.row, group.case.id, k, r.seconds, r.peak_memory_mb) for k, r in group.records.items()]
     return (
         pd.DataFrame(scores, columns=SCORES),

@@ -1,6 +1,6 @@
 """Fold a run into its results folder: what it found, what it was, and from these files everything a reader sees."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from spin_bench.report.render import render
 from spin_bench.report.results import About, AboutCase, write_about
 from spin_bench.report.tables import write_cost, write_scores
 from spin_bench.run import Run, unpainted
+from spin_bench.set_table import write_set_table
 from spin_bench.store import check_format
 
 _MINI = "Made by the embedded mini stack (64 px, models trained on toy scenes): not a number of any paper."
@@ -37,7 +38,8 @@ def fold(run: Run) -> Path:
     write_cost(costs, methods={name: titles[name] for name in run.keys}, folder=folder)
     write_inputs(folder / "inputs", run.cases)
     link_pictures(run, folder / "images")
-    write_about(folder, _about(run, titles, {name: facts for name, facts in _facts(run).items() if name in known}))
+    notes = _notes(run) + write_set_table(run, folder)
+    write_about(folder, _about(run, titles, {name: f for name, f in _facts(run).items() if name in known}, notes))
     for table in render(folder, width=run.console.width):
         run.console.print(table)
     return folder
@@ -48,7 +50,7 @@ def _facts(run: Run) -> dict[str, Facts]:
     return {name: Facts(**asdict(chosen[name].printed(run.stack))) for name in run.settings.metrics}
 
 
-def _about(run: Run, titles: Mapping[str, str], records: Mapping[str, Facts]) -> About:
+def _about(run: Run, titles: Mapping[str, str], records: Mapping[str, Facts], notes: Sequence[str]) -> About:
     settings = run.settings
     painted = {}
     for method, key in run.keys.items():
@@ -57,7 +59,7 @@ def _about(run: Run, titles: Mapping[str, str], records: Mapping[str, Facts]) ->
             painted[method, case.id] = tuple(image_order(run, method, stored))
     return About(
         title=f"{settings.experiment}: {settings.dataset.name} on {settings.stack.name}",
-        notes=tuple(_notes(run)),
+        notes=tuple(notes),
         methods=dict(titles),
         records=dict(records),
         ranked=tuple(name for name in run.keys if run.methods[name].ranked_by),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 
@@ -14,7 +14,10 @@ from spin_bench.datasets.entry import Entry
 from spin_bench.datasets.tficon import load_case
 from spin_bench.errors import UserError
 from spin_bench.methods import Method
+from spin_bench.metrics.available import usable
+from spin_bench.metrics.encoders import Encoders
 from spin_bench.metrics.record import CaseMetric, Metric
+from spin_bench.metrics.sets import check_sizes
 from spin_bench.progress import watcher
 from spin_bench.settings import RunSettings
 from spin_bench.stack import Stack
@@ -58,6 +61,7 @@ class Run:
     keys: dict[str, str]  # method -> run key
     left_out: dict[str, str]  # method -> why it cannot paint here
     console: Console
+    encoders: Encoders  # that no stack carries
     stop: Stop = field(default_factory=Stop)
     started: datetime = field(default_factory=partial(datetime.now, timezone.utc))
 
@@ -74,12 +78,17 @@ def prepare(
     metrics: Mapping[str, Metric | CaseMetric],
     console: Console,
 ) -> Run:
-    """Read the cases and name every result; raises `UserError` before anything is written."""
+    """Read the cases and name every result; raises `UserError` before anything is written.
 
+    A metric whose encoder is not there is left out, the others go on.
+    """
+    encoders = Encoders(stack.device)
+    settings = replace(settings, metrics=usable(settings.metrics, metrics, stack, encoders))
     methods = with_variants(methods, settings.variants)
     found = entries(settings.dataset, watcher(console), limit=settings.limit)
     cases = [load_case(entry, stack.canvas) for entry in found]
     left_out = _left_out(settings, stack, methods, cases)
+    check_sizes(settings.set_level, len(cases))
     store = Store(settings.store_dir)
     keys = {}
     for name, chosen in settings.methods.items():
@@ -94,7 +103,7 @@ def prepare(
     chosen = [metrics[name] for name in settings.metrics]
     single = {metric.name: metric for metric in chosen if isinstance(metric, Metric)}
     of_case = {metric.name: metric for metric in chosen if isinstance(metric, CaseMetric)}
-    return Run(settings, stack, store, methods, single, of_case, found, cases, keys, left_out, console)
+    return Run(settings, stack, store, methods, single, of_case, found, cases, keys, left_out, console, encoders)
 
 
 def _left_out(settings: RunSettings, stack: Stack, methods: dict[str, Method], cases: Sequence[Case]) -> dict[str, str]:

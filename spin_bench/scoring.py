@@ -7,6 +7,7 @@ import torch
 from spin_bench.case import Case
 from spin_bench.groups import Group, groups
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.case_features import CaseFeatures
 from spin_bench.metrics.record import CaseMetric
 from spin_bench.progress import watched
 from spin_bench.run import Run, Unit, units
@@ -89,15 +90,19 @@ def _pictures_todo(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[tuple[st
 
 @torch.no_grad()
 def _score_pictures(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
-    """All pictures of a case together."""
-    todo = _pictures_todo(run, pairs)
+    """All pictures of a case together, case by case: what its metrics read of a case is computed for all methods."""
+    place = {case.id: index for index, case in enumerate(run.cases)}
+    todo = sorted(_pictures_todo(run, pairs), key=lambda portion: place[portion[1].id])
+    about: CaseFeatures | None = None
     for method, case, ks, names in watched(todo, total=len(todo), label="scoring", console=run.console):
         run.stop.check()
         stored = [run.store.get(run.keys[method], case, k) for k in ks]
         pictures = [found[0] for found in stored if found is not None]
         if len(pictures) < len(ks):
             continue  # one is damaged, and will be painted again
-        batch, scores = Batch([case] * len(ks), pictures, run.stack), {}
+        if about is None or about.cases[0] is not case:
+            about = CaseFeatures([case], run.stack, run.encoders)
+        batch, scores = Batch([case] * len(ks), pictures, run.stack, about), {}
         for name in names:
             values = run.metrics[name].compute(batch).tolist()
             rounded = {k: None if value != value else round(value, 6) for k, value in zip(ks, values, strict=True)}

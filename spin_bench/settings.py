@@ -12,6 +12,8 @@ from spin_bench.datasets import DatasetConfig
 from spin_bench.errors import UserError, unknown
 from spin_bench.executors.config import ExecutorConfig, Shard
 from spin_bench.methods import Method
+from spin_bench.metrics.registry import chosen as chosen_metrics
+from spin_bench.metrics.sets import known_distances
 from spin_bench.stacks.config import StackConfig
 from spin_bench.variants import Variant, changed, chosen_variants, in_order, with_variants
 
@@ -43,6 +45,8 @@ class RunSettings:
     variants: dict[str, Variant]  # those of `methods` that are variants of another
     deviations: tuple[str, ...]  # from the published defaults, one line each
     composed: str  # the whole configuration, interpolated, as YAML
+    best_by: str = ""  # metric that chooses among a case's images for the rows @best<samples>; "": no such rows
+    set_level: tuple[str, ...] = ()  # distances of whole sets of pictures
 
 
 def typed(schema: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -140,9 +144,7 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
     for name in names:
         if name not in known:
             raise unknown("method", name, list(known))
-    for name in config.metrics:
-        if name not in metrics:
-            raise unknown("metric", name, list(metrics))
+    wanted = chosen_metrics(list(config.metrics), metrics)
     variants = chosen_variants(_plain(config.variants), names, known)
     chosen, known = _all_settings(names, variants, known, config, stack), with_variants(known, variants)
     deviations = []
@@ -167,7 +169,7 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
         stack=stack,
         dataset=dataset_config(config),
         methods=chosen,
-        metrics=tuple(config.metrics),
+        metrics=tuple(wanted),
         samples=config.samples,
         samples_for=samples_for,
         limit=config.limit,
@@ -182,4 +184,14 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
         variants=variants,
         deviations=tuple(deviations),
         composed=OmegaConf.to_yaml(config, resolve=True),
+        best_by=_best_by(config, wanted),
+        set_level=tuple(known_distances(list(config.get("set_level") or []))),
     )
+
+
+def _best_by(config: DictConfig, metrics: list[str]) -> str:
+    """A metric of the run; a choice by what the table does not show could not be checked."""
+    name = config.get("best_by") or ""
+    if name and name not in metrics:
+        raise unknown("metric in best_by", name, metrics)
+    return name

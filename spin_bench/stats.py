@@ -20,7 +20,7 @@ from spin_bench.errors import UserError
 
 KEY = ["method", "case", "k", "seed", "metric"]  # names one score
 SUMMARY = ["method", "metric", "mean", "lo", "hi", "n", "missing"]
-PAIRS = ["method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n"]
+PAIRS = ["method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n", "effect"]
 
 
 def per_case(
@@ -68,7 +68,7 @@ def compare(
 
     `diff` is the mean of a - b with its BCa interval, `p` is Wilcoxon's signed-rank test (two-sided), `p_holm` its
     correction over all pairs of the metric, and `win_rate` the share of cases where a is numerically larger, ties
-    counting half. Without a shared case all of them are NaN.
+    counting half. `effect` is the matched-pairs rank-biserial correlation. Without a shared case all of them are NaN.
     """
     values = _by_cell(per_case(scores, methods=methods, metrics=metrics))
     pairs = list(combinations(dict.fromkeys(method for method, _ in values), 2))
@@ -78,9 +78,9 @@ def compare(
     rows = []
     for metric in metrics:
         tests = [_paired(diffs[metric, a, b], intervals[metric, a, b]) for a, b in pairs]
-        corrected = _holm(np.array([p for *_, p, _, _ in tests]))
-        for (a, b), (diff, lo, hi, p, win_rate, n), p_holm in zip(pairs, tests, corrected, strict=True):
-            rows.append((a, b, metric, diff, lo, hi, p, p_holm, win_rate, n))
+        corrected = _holm(np.array([p for *_, p, _, _, _ in tests]))
+        for (a, b), (diff, lo, hi, p, win_rate, n, effect), p_holm in zip(pairs, tests, corrected, strict=True):
+            rows.append((a, b, metric, diff, lo, hi, p, p_holm, win_rate, n, effect))
     return pd.DataFrame(rows, columns=PAIRS)
 
 
@@ -98,16 +98,30 @@ def _by_cell(table: pd.DataFrame) -> dict[tuple[str, str], NDArray[np.float64]]:
     return {(method, metric): values.to_numpy() for (method, metric), values in cells}
 
 
-def _paired(diffs: NDArray[np.float64], interval: tuple[float, float]) -> tuple[float, float, float, float, float, int]:
-    """Mean, its interval, p and win rate of differences (cases,), and how many of them are not NaN."""
+def rank_biserial(diffs: NDArray[np.float64]) -> float:
+    """Share of Wilcoxon's rank sum that lies above 0 minus that below (Kerby 2014), in [-1, 1]; 0 without any sign.
+
+    It is the effect size of the test beside it: zeros are left out, equal sizes share their ranks.
+    """
+    diffs = diffs[diffs != 0]
+    if len(diffs) == 0:
+        return 0.0
+    ranks = stats.rankdata(np.abs(diffs))
+    return float((ranks * np.sign(diffs)).sum() / ranks.sum())
+
+
+def _paired(
+    diffs: NDArray[np.float64], interval: tuple[float, float]
+) -> tuple[float, float, float, float, float, int, float]:
+    """Mean, its interval, p and win rate of differences (cases,), how many of them are not NaN, and their effect size."""
     diffs = diffs[~np.isnan(diffs)]
     if len(diffs) == 0:
-        return math.nan, math.nan, math.nan, math.nan, math.nan, 0
+        return math.nan, math.nan, math.nan, math.nan, math.nan, 0, math.nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on samples too small for the normal approximation
         p = float(stats.wilcoxon(diffs).pvalue) if diffs.any() else 1.0
     wins = float(np.mean((diffs > 0) + 0.5 * (diffs == 0)))
-    return float(diffs.mean()), *interval, p, wins, len(diffs)
+    return float(diffs.mean()), *interval, p, wins, len(diffs), rank_biserial(diffs)
 
 
 def _holm(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -59,7 +59,7 @@ def test_a_run_writes_its_table_and_a_second_one_paints_nothing(
     assert (table.missing == 0).all()
     assert table.set_index(["method", "metric"]).loc[("oracle", "clip_i_truth"), "mean"] == pytest.approx(1, abs=1e-5)
     assert list(pd.read_csv(folder / "paired.csv").columns) == [
-        "method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n"]  # fmt: skip
+        "method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n", "effect"]  # fmt: skip
     scores = pd.read_parquet(folder / "scores.parquet")
     assert list(scores.columns) == ["method", "case", "domain", "k", "seed", "metric", "value"]
     beside = {"config.yaml", "provenance.json", "cost.csv", "about.json", "run.json", "index.html", "vote.html"}

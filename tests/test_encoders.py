@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from spin_bench.case import Case
 from spin_bench.errors import UserError
 from spin_bench.metrics import encoders
-from spin_bench.metrics.available import on_this_stack, with_encoders
+from spin_bench.metrics.available import usable
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures
 from spin_bench.metrics.encoders import ENCODERS, SIDE, Encoders
@@ -98,13 +98,13 @@ def test_a_missing_package_is_named_with_what_it_needs(name: str, monkeypatch: p
     assert "\n" not in str(error.value)
 
 
-def test_the_other_metrics_go_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+def test_the_other_metrics_go_on(stack: Stack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     def nothing(device: torch.device) -> None:
         raise FileNotFoundError("model.safetensors")
 
     monkeypatch.setitem(encoders.ENCODERS, "dino", replace(ENCODERS["dino"], load=nothing))
     with caplog.at_level(logging.WARNING):
-        left = with_encoders(["dino_i_crop", "clip_t", "psnr_bg"], METRICS, Encoders(CPU))
+        left = usable(["dino_i_crop", "clip_t", "psnr_bg"], METRICS, stack, Encoders(CPU))
     assert left == ("clip_t", "psnr_bg")
     assert "dino_i_crop left out" in caplog.text and "going on with clip_t, psnr_bg" in caplog.text
     assert "model.safetensors" in caplog.text
@@ -116,10 +116,11 @@ def test_a_part_of_the_stack_that_does_not_load_stops_its_own_metrics(stack: Sta
 
     lame = replace(stack, loaders=replace(stack.loaders, judge=nothing))
     with caplog.at_level(logging.WARNING):
-        assert on_this_stack(["judge_i_crop", "clip_t", "psnr_bg"], METRICS, lame) == ("clip_t", "psnr_bg")
+        names = ["judge_i_crop", "clip_t", "psnr_bg"]
+        assert usable(names, METRICS, lame, Encoders(CPU)) == ("clip_t", "psnr_bg")
     assert "judge_i_crop left out" in caplog.text and "efficientnet_lite0.pth" in caplog.text
     with pytest.raises(UserError, match="judge of stack mini: weights absent"):
-        on_this_stack(["judge_i_crop"], METRICS, lame)
+        usable(["judge_i_crop"], METRICS, lame, Encoders(CPU))
 
 
 def test_an_encoder_is_loaded_once_for_all_that_share_it(

@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 
 from spin_bench.bootstrap import bootstrap_interval, bootstrap_intervals
 from spin_bench.errors import UserError
-from spin_bench.stats import PAIRS, SUMMARY, compare, per_case, summarise
+from spin_bench.stats import PAIRS, SUMMARY, compare, per_case, rank_biserial, summarise
 
 NAN = math.nan
 
@@ -219,3 +219,22 @@ def test_win_rate_counts_ties_half(cases: list[tuple[float, float]]):
         assert row["win_rate"] == sum(1 if x > y else 0.5 if x == y else 0 for x, y in both) / len(both)
     else:
         assert math.isnan(row["win_rate"])
+
+
+def test_the_effect_is_the_share_of_ranks_above_zero_less_that_below():
+    scores = one_image({"a": [3, 1, 4, 2, 5, 2], "b": [1, 2, 1, 2, 1, 3]})  # differences 2, -1, 3, 0, 4, -1
+    (row,) = compare(scores).to_dict("records")
+    # sizes 1, 1, 2, 3, 4 have ranks 1.5, 1.5, 3, 4, 5; the two of 1.5 are below zero, the tie counts for neither
+    assert row["effect"] == pytest.approx((12 - 3) / 15)
+    above = scipy_stats.wilcoxon([2, -1, 3, 4, -1], alternative="greater").statistic
+    assert row["effect"] == pytest.approx(2 * above / 15 - 1)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=12), st.floats(0.1, 10))
+def test_the_effect_is_bounded_odd_and_has_no_scale(diffs: list[float], scale: float):
+    values = np.array(diffs)
+    effect = rank_biserial(values)
+    assert -1 <= effect <= 1 and rank_biserial(-values) == -effect
+    assert rank_biserial(values * 2.0 ** round(scale)) == effect
+    assert rank_biserial(np.abs(values)) == (1 if values.any() else 0)

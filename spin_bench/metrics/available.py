@@ -17,42 +17,28 @@ PACKAGES = {  # part of a stack -> what carries its weights
 }
 
 
-def on_this_stack(names: Sequence[str], metrics: Mapping[str, Record], stack: Stack) -> tuple[str, ...]:
-    """Those of `names` whose part of the stack loads, the others with a warning; `UserError` where none is left."""
-    found = {name: _lacking(metrics[name], stack) for name in names}
+def usable(names: Sequence[str], metrics: Mapping[str, Record], stack: Stack, encoders: Encoders) -> tuple[str, ...]:
+    """Those of `names` whose encoder loads, the others with a warning; `UserError` where none is left."""
+    found = {name: _lacking(metrics[name], stack, encoders) for name in names}
     reasons = {name: why for name, why in found.items() if why}
-    usable = _usable(names, reasons)
-    if not usable:
+    left = tuple(name for name in names if name not in reasons)
+    if not left:
         raise UserError("; ".join(dict.fromkeys(reasons.values())))
-    return usable
+    for reason in dict.fromkeys(reasons.values()):
+        without = ", ".join(name for name in names if reasons.get(name) == reason)
+        log.warning("%s left out: %s; going on with %s", without, reason, ", ".join(left))
+    return left
 
 
-def with_encoders(names: Sequence[str], metrics: Mapping[str, Record], encoders: Encoders) -> tuple[str, ...]:
-    """Those of `names` whose extra encoder loads, the others with a warning."""
-    reasons = {}
-    for name in names:
-        try:
-            if metrics[name].encoder in ENCODERS:
-                encoders[metrics[name].encoder]
-        except UserError as error:
-            reasons[name] = str(error)
-    return _usable(names, reasons)
-
-
-def _lacking(metric: Record, stack: Stack) -> str:
-    """Why the part of the stack that a metric looks through cannot be loaded, or ""."""
-    if metric.encoder not in PACKAGES:
-        return ""
+def _lacking(metric: Record, stack: Stack, encoders: Encoders) -> str:
+    """Why what a metric looks through cannot be loaded, or ""."""
     try:
-        getattr(stack, metric.encoder)
+        if metric.encoder in ENCODERS:
+            encoders[metric.encoder]
+        elif metric.encoder:
+            getattr(stack, metric.encoder)
+    except UserError as error:
+        return str(error)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         return str(absent(f"{metric.encoder} of stack {stack.name}", *PACKAGES[metric.encoder], error))
     return ""
-
-
-def _usable(names: Sequence[str], reasons: Mapping[str, str]) -> tuple[str, ...]:
-    left = tuple(name for name in names if name not in reasons)
-    for reason in dict.fromkeys(reasons.values()):
-        without = ", ".join(name for name in names if reasons.get(name) == reason)
-        log.warning("%s left out: %s; going on with %s", without, reason, ", ".join(left) or "what is scored already")
-    return left

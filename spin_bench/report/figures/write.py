@@ -15,7 +15,7 @@ from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
 from spin_bench.report.numbers import Numbers
 from spin_bench.stats import per_case
 
-SIMILARITY, COHERENCE = "clip_i", "coherence"  # how the names of these metrics start
+SIMILARITY, COHERENCE = ("judge_i", "clip_i"), ("coherence",)  # how the names of these metrics start
 
 
 def write_figures(numbers: Numbers, costs: pd.DataFrame, folder: Path) -> list[Path]:
@@ -57,5 +57,5 @@ def similarity_and_coherence(records: Mapping[str, MetricFacts]) -> tuple[Metric
     return _first(records, SIMILARITY), _first(records, COHERENCE)
 
 
-def _first(records: Mapping[str, MetricFacts], start: str) -> MetricFacts | None:
+def _first(records: Mapping[str, MetricFacts], start: tuple[str, ...]) -> MetricFacts | None:
     return next((facts for name, facts in records.items() if name.startswith(start)), None)
