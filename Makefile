@@ -17,7 +17,7 @@ export MALLOC_TRIM_THRESHOLD_ = 17179869184
 export MALLOC_TOP_PAD_ = 268435456
 
 .PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations ablations bench bench-workers \
-	test check mini mini-report validate clean
+	bench-metrics test check mini mini-report validate validate-metrics clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -59,6 +59,12 @@ bench: $(STAMP) ## time every method, and how much of it is not the networks'
 
 bench-workers: $(STAMP) ## time two Ray workers of one thread against one
 	$(BIN)/python bench/workers.py
+
+bench-metrics: $(STAMP) ## time scoring, and what sharing features between metrics saves
+	$(BIN)/python bench/metrics.py
+
+validate-metrics: $(STAMP) ## every metric on ladders of known faults, 64 cases of all domains of the embedded benchmark
+	$(BIN)/spin-bench validate-metrics experiment=table1 dataset.domains=all results_dir=results/reference
 
 test: $(STAMP) ## the test suite, two workers of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

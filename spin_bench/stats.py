@@ -113,7 +113,7 @@ def rank_biserial(diffs: NDArray[np.float64]) -> float:
 def _paired(
     diffs: NDArray[np.float64], interval: tuple[float, float]
 ) -> tuple[float, float, float, float, float, int, float]:
-    """Mean, its interval, p and win rate of differences (cases,), how many of them are not NaN, and their effect size."""
+    """Mean, its interval, p, win rate of differences (cases,), how many of them are not NaN, and their effect size."""
     diffs = diffs[~np.isnan(diffs)]
     if len(diffs) == 0:
         return math.nan, math.nan, math.nan, math.nan, math.nan, 0, math.nan

@@ -11,7 +11,6 @@ from spin_bench.metrics.encoders import Encoders
 from spin_bench.stack import Stack
 
 TOGETHER = 64  # pictures that an encoder sees at once
-TEXTS = "texts"  # how the kinds of texts' features start
 
 
 def encoded(pictures: Sequence[Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
@@ -42,8 +41,8 @@ class CaseFeatures:
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """CLIP's features of texts, each different list of them encoded once."""
-        kind = "\n".join([TEXTS, *texts])
-        if kind not in self.kept:
+        words = tuple(texts)
+        if words not in self.encoders.texts:
             known = list(dict.fromkeys(texts))
-            self.kept[kind] = self.stack.clip.encode_text(known)[[known.index(text) for text in texts]]
-        return self.kept[kind]
+            self.encoders.texts[words] = self.stack.clip.encode_text(known)[[known.index(text) for text in texts]]
+        return self.encoders.texts[words]

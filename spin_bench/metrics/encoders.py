@@ -136,9 +136,10 @@ ENCODERS: dict[str, Encoder] = {
 
 
 class Encoders:
-    """Those that were asked for, each loaded once."""
+    """Those that were asked for, each loaded once; and what a run's CLIP said of texts that come with every case."""
 
     def __init__(self, device: torch.device):
+        self.texts: dict[tuple[str, ...], Tensor] = {}
         self._device = device
         self._loaded: dict[str, Any] = {}
 
