@@ -1,10 +1,10 @@
 """What scoring costs, and what sharing saves: `make bench-metrics`.
 
-The main table's metrics over pictures of the embedded benchmark, twice. First as `spin-bench` scores them: portions of
-64 pictures, an encoder sees a picture once whatever number of metrics read its features, and a case's own features are
-computed once. Then as metrics are called one by one: every metric, picture by picture, crops and encodes for itself,
-with torchmetrics' own PSNR and SSIM where they are in the table; only the texts of styles and prompts are kept. The
-networks are the same, so the values have to agree, and the bench ends with an error where they do not.
+The main table's metrics over pictures of the embedded benchmark, twice. First as `spin-bench` scores them: a case's
+pictures together, an encoder sees a picture once whatever number of metrics read its features, and a case's own
+features are computed once. Then as metrics are called one by one: every metric, picture by picture, crops and encodes
+for itself, with torchmetrics' own PSNR and SSIM where they are in the table; only the texts of styles and prompts are
+kept. The networks are the same, so the values have to agree, and the bench ends with an error where they do not.
 """
 
 import argparse
@@ -19,14 +19,13 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from spin_bench.case import Case
 from spin_bench.cli import compose
 from spin_bench.datasets import entries
 from spin_bench.datasets.tficon import load_case
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.case_features import TEXTS, TOGETHER, CaseFeatures
+from spin_bench.metrics.case_features import TEXTS, CaseFeatures
 from spin_bench.metrics.degradations import LADDERS
 from spin_bench.metrics.encoders import Encoders
 from spin_bench.metrics.preservation import levels
@@ -37,12 +36,8 @@ from spin_bench.stack import Stack
 from spin_bench.stacks.load import load_stack
 
 IMAGES_A_CASE = 4
-CASES_TOGETHER = 16
 AGREE = 1e-4  # of a metric's range
-LIBRARY: dict[str, Callable[..., Tensor]] = {
-    "psnr_bg": peak_signal_noise_ratio,
-    "ssim_bg": structural_similarity_index_measure,
-}
+LIBRARY = {"psnr_bg": "peak_signal_noise_ratio", "ssim_bg": "structural_similarity_index_measure"}
 
 
 def _pictures(cases: list[Case], images: int) -> list[tuple[Case, Image.Image]]:
@@ -55,15 +50,12 @@ def _pictures(cases: list[Case], images: int) -> list[tuple[Case, Image.Image]]:
 def shared(names: list[str], pairs: list[tuple[Case, Image.Image]], stack: Stack) -> dict[str, Tensor]:
     """As `spin_bench.scoring` does it."""
     values: dict[str, list[Tensor]] = {name: [] for name in names}
-    encoders, size = Encoders(stack.device), CASES_TOGETHER * IMAGES_A_CASE
-    for first in range(0, len(pairs), size):
-        group = pairs[first : first + size]
-        about = CaseFeatures(list({case.id: case for case, _ in group}.values()), stack, encoders)
-        for start in range(0, len(group), TOGETHER):
-            cases, pictures = zip(*group[start : start + TOGETHER], strict=True)
-            batch = Batch(cases, pictures, stack, about)
-            for name in names:
-                values[name].append(METRICS[name].compute(batch))
+    encoders = Encoders(stack.device)
+    for first in range(0, len(pairs), IMAGES_A_CASE):
+        cases, pictures = zip(*pairs[first : first + IMAGES_A_CASE], strict=True)
+        batch = Batch(cases, pictures, stack, CaseFeatures(cases[:1], stack, encoders))
+        for name in names:
+            values[name].append(METRICS[name].compute(batch))
     return {name: torch.cat(found) for name, found in values.items()}
 
 
@@ -83,7 +75,10 @@ def one_by_one(names: list[str], pairs: list[tuple[Case, Image.Image]], stack: S
 
 def _library(name: str, batch: Batch) -> Tensor:
     """torchmetrics over the whole frame; its value is not ours, which leaves the mask out, but its cost is."""
-    return LIBRARY[name](levels(batch.images), levels(batch.backgrounds), data_range=1.0)[None]
+    from torchmetrics.functional import image  # after spin_bench, which lets torchvision be imported
+
+    measure = getattr(image, LIBRARY[name])
+    return measure(levels(batch.images), levels(batch.backgrounds), data_range=1.0).double()[None]
 
 
 def _timed(run: Callable[[], dict[str, Tensor]], rounds: int) -> tuple[float, dict[str, Tensor]]:

@@ -1,7 +1,9 @@
 """Metrics against other libraries' functions, brute-force loops and closed forms, and their properties."""
 
 import io
+import json
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +13,14 @@ from PIL import Image, ImageOps
 from rich.console import Console
 
 from spin_bench.case import Case
+from spin_bench.cli import compose
 from spin_bench.errors import UserError
 from spin_bench.metrics.batch import Batch, context_box, reference_object, square_crop
 from spin_bench.metrics.degradations import LADDERS
 from spin_bench.metrics.encoders import ENCODERS
 from spin_bench.metrics.preservation import PSNR_CAP
 from spin_bench.metrics.record import Record
-from spin_bench.metrics.registry import CASE_METRICS, METRICS, metrics_table
+from spin_bench.metrics.registry import CASE_METRICS, METRICS, chosen, metrics_table
 from spin_bench.stack import Stack
 
 HERE = [name for name, metric in METRICS.items() if not metric.extra]  # what needs no weights of its own
@@ -57,12 +60,13 @@ def test_batch_size_and_order_do_not_matter(name: str, batches: tuple[Batch, lis
 def test_sixty_four_together_are_sixty_four_alone(stack: Stack, cases: list[Case]):
     many = [replace(case, id=f"{case.id}-{turn}") for case in cases for turn in range(16)]
     pictures = [noisy(case.truth, seed) for seed, case in enumerate(many)]
-    for name in ("clip_i_crop", "lpips_fg", "ssim_bg"):
-        together = values_of(name, many, pictures, stack)
-        for i in (0, 17, 63):
-            torch.testing.assert_close(
-                together[[i]], values_of(name, [many[i]], [pictures[i]], stack), atol=1e-5, rtol=0
-            )
+    names, together = ("clip_i_crop", "lpips_fg", "ssim_bg"), Batch(many, pictures, stack)
+    alone = {i: Batch([many[i]], [pictures[i]], stack) for i in (0, 17, 63)}
+    with torch.no_grad():
+        for name in names:
+            values = METRICS[name].compute(together)
+            for i, batch in alone.items():
+                torch.testing.assert_close(values[[i]], METRICS[name].compute(batch), atol=1e-5, rtol=0)
 
 
 def test_the_painted_region_is_invisible_outside_and_the_rest_inside(stack: Stack, cases: list[Case]):
@@ -217,3 +221,24 @@ def test_the_table_tells_every_record(stack: Stack):
         assert metric.name in text and metric.key(stack)[:12] in text
     for words in ("PSNR-BG@brushnet", "4.77 dB too low", "mini-CLIP", "0 to 100 dB", "lower is better"):
         assert words in text
+
+
+def test_a_preset_is_chosen_by_its_name():
+    known = {**METRICS, **CASE_METRICS}
+    names = chosen(["clip_t", "@piebench", "psnr_bg@piebench", "diversity_crop"], known)
+    assert names == ["clip_t", *[name for name in METRICS if name.endswith("@piebench")], "diversity_crop"]
+    with pytest.raises(UserError, match="unknown preset '@tfcion': did you mean '@tficon'"):
+        chosen(["@tfcion"], known)
+    with pytest.raises(UserError, match="unknown metric 'clip_t@tficn': did you mean 'clip_t@tficon'"):
+        chosen(["clip_t@tficn"], known)
+
+
+def test_the_main_table_holds_only_metrics_that_keep_their_promises():
+    """As far as the committed matrix of ladders says, whose claims are still the records'."""
+    folder = Path(__file__).parents[1] / "results" / "reference" / "mini" / "metrics"
+    verdicts = json.loads((folder / "matrix.json").read_text())
+    assert verdicts["cases"] >= 64 and verdicts["criteria"]["order_of_claimed_at_least"] == 0.95
+    main = [name for name in compose(["experiment=table1"]).metrics if name in METRICS]
+    assert main and all(verdicts["metrics"][name]["passes"] for name in main)
+    for name, verdict in verdicts["metrics"].items():
+        assert set(verdict["claims"]) == set(METRICS[name].claims), name

@@ -15,10 +15,12 @@ from spin_bench.metrics.set_level import (
     check_fid,
     clip_mmd,
     cmmd,
+    frechet,
     kid,
     over_subsets,
     rbf_kernel,
 )
+from spin_bench.metrics.sets import check_sizes, known_distances
 
 DISTANCES = (kid, clip_mmd, cmmd)
 
@@ -120,8 +122,20 @@ def test_a_subset_of_everything_has_one_value():
     assert score.lo == pytest.approx(score.hi, rel=1e-9) and score.mean == pytest.approx(cmmd(a, b).item(), rel=1e-9)
 
 
+def test_frechet_is_its_formula_where_covariances_commute():
+    """Two point pairs along one axis each: variances 2 and 8 there, 0 elsewhere, means 3 apart across."""
+    a = torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+    b = torch.tensor([[-2.0, 3.0], [2.0, 3.0]])
+    assert frechet(a, b).item() == pytest.approx(3**2 + (2**0.5 - 8**0.5) ** 2, abs=1e-5)
+
+
 def test_fid_is_refused_below_its_size():
     check_fid(FID_IMAGES)
+    check_sizes(["kid", "clip_mmd"], 4)
+    with pytest.raises(UserError, match="at least 2,048 images a set, here are 332"):
+        check_sizes(["kid", "fid"], 332)
+    with pytest.raises(UserError, match="unknown set-level metric 'kdi': did you mean 'kid'"):
+        known_distances(["kdi"])
     with pytest.raises(UserError, match=r"at least 2,048 images a set, here are 2,047: use kid"):
         check_fid(FID_IMAGES - 1)
 
