@@ -25,7 +25,7 @@ from spin_bench.cli import compose
 from spin_bench.datasets import entries
 from spin_bench.datasets.tficon import load_case
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.case_features import TEXTS, CaseFeatures
+from spin_bench.metrics.case_features import CaseFeatures
 from spin_bench.metrics.degradations import LADDERS
 from spin_bench.metrics.encoders import Encoders
 from spin_bench.metrics.preservation import levels
