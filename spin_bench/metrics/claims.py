@@ -21,7 +21,7 @@ def surroundings(case: Case) -> Tensor:
 
 def clip_i_surroundings(batch: Batch) -> Tensor:
     """Cosine of CLIP features: the mask's box of the painted picture, and what surrounds the reference's object."""
-    return (batch.clip_crops * batch.once(surroundings, batch.stack.clip.encode_image)).sum(1)
+    return (batch.clip_crops * batch.once("clip of surroundings", surroundings, batch.stack.clip.encode_image)).sum(1)
 
 
 METRICS = (
