@@ -56,7 +56,7 @@ def image_order(run: Run, method: str, records: dict[int, Record]) -> list[int]:
 def _variants(run: Run, method: str) -> dict[str, str]:
     """Rows beside the method's own: name after the @ -> words after its title."""
     samples, few = run.samples(method), run.settings.samples
-    found = {f"k{FEW}": f"k={FEW}"} if samples > FEW >= few else {}
+    found = {f"k{FEW}": f"k={FEW}"} if samples > FEW == few else {}
     if run.methods[method].ranked_by:
         found |= {f"top{keep}": f"top-{keep}" for keep in TOP if keep < samples}
     if run.settings.best_by and 1 < few <= samples:
