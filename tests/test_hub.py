@@ -158,27 +158,26 @@ def test_doctor_says_what_is_missing_and_what_does_not_fit(hub: Hub, tmp_path: P
     assert "the inpainting UNet reads 4 channels, not 9" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["online", "offline"])
-def test_a_run_paints_from_the_hub_and_then_without_it(
-    repositories: dict[str, Path], benchmark_root: Path, tmp_path: Path, command: str
+def test_a_run_fetches_what_it_needs_and_the_next_one_needs_no_hub(
+    repositories: dict[str, Path], benchmark_root: Path, tmp_path: Path
 ):
     """The real command, told where the hub is by its own variables."""
     paint = ["experiment=table1", "methods=[blended_latent_diffusion,sd_inpaint]", "metrics=[mse_bg]", "limit=1"]
-    paint += ["steps=2", "samples=1", f"dataset.root={benchmark_root}", f"results_dir={tmp_path / 'results'}"]
+    paint += ["steps=1", "samples=1", f"dataset.root={benchmark_root}", "reexec=false", *_stack(tmp_path)]
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "home")}
     with served(Hub(dict(repositories))) as hub:
-        environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
-        if command == "offline":
-            _run(environment, "download", *_stack(tmp_path))
-            environment["HF_HUB_OFFLINE"] = "1"
-            environment["HF_ENDPOINT"] = "http://127.0.0.1:9"  # where nobody answers
-        said = _run(environment, *paint, *_stack(tmp_path))
+        said = _run({**environment, "HF_ENDPOINT": hub.url}, *paint, f"results_dir={tmp_path / 'first'}")
+        assert hub.sent[WEIGHTS] > 0
     assert "2 images to paint" in said
-    assert (tmp_path / "results" / "sd14" / "mini" / "table1" / "table.md").exists()
+    offline = {**environment, "HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}  # where nobody answers
+    _run(offline, *paint, f"results_dir={tmp_path / 'second'}")
+    tables = [tmp_path / name / "sd14" / "mini" / "table1" / "table.csv" for name in ("first", "second")]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
 
 
 def _run(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "spin_bench", *arguments], env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "spin_bench", *arguments], env=environment, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
