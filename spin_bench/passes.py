@@ -44,7 +44,7 @@ def spin(settings: SpinSettings, images: int) -> Passes:
     passes.forward = Counter(
         {
             UNET: rows + 2 * (settings.steps + exact) * images,
-            TEXT: 1 + reference.iterations + 2,  # null; each iteration; null and the embedding
+            TEXT: 1 + reference.iterations + 3,  # null; each iteration; null, the outside's text and the embedding
             ENCODER: 2,
             DECODER: images,
             CLIP: int(reference.init == "nearest_word"),

@@ -69,7 +69,7 @@ def test_the_guidance_gradient_is_a_finite_difference(background_loss: bool, sta
 
     @torch.no_grad()
     def value(x_t: torch.Tensor) -> float:
-        x0_pred = (x_t - (1 - alpha) ** 0.5 * stack.pixel.unet(x_t, t).sample) / alpha**0.5
+        x0_pred = alpha**0.5 * x_t - (1 - alpha) ** 0.5 * stack.pixel.unet(x_t, t).sample  # it predicts velocity
         return float(energy()(x_t, x0_pred, t))
 
     descent = estimate(stack.pixel, x, t, energy()).descent
@@ -139,7 +139,7 @@ def test_blended_is_its_equations(stack: Stack, cases: list[Case], artefacts: Ar
         # rounding moves single units of CLIP over their kink, and with them the gradient by some thousandths
         assert (x - expected).flatten(1).norm(dim=1).max() < 1e-2 * expected.norm()
         x = x.clone().requires_grad_()
-        x0 = (x - (1 - a[t]).sqrt() * stack.pixel.unet(x, t).sample) / a[t].sqrt()
+        x0 = a[t].sqrt() * x - (1 - a[t]).sqrt() * stack.pixel.unet(x, t).sample  # it predicts velocity
         w = (1 - a[t]).sqrt()
         doubled = ((w * x0 + (1 - w) * x) * mask).repeat_interleave(2, 2).repeat_interleave(2, 3)  # 32 to CLIP's 64 px
         u = stack.clip.encode_image(doubled.contiguous(memory_format=torch.channels_last))

@@ -185,7 +185,7 @@ def test_the_patch_seam_against_a_loop_over_patches(patched: Stack, cases: list[
 def test_without_patches_the_seam_is_missing_and_nothing_else(stack: Stack, cases: list[Case]):
     clip = WithoutPatches(stack.clip)
     bare = replace(stack, loaders=replace(stack.loaders, clip=lambda: clip))
-    for name in coherence_clip.METRICS:
+    for name in METRICS:
         missing = _values(name, cases[:1], [cases[0].truth], bare).isnan().all()
         assert missing == (name in ("seam", "style_seam")), name
 

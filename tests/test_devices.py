@@ -97,7 +97,7 @@ def _watched(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Iterator[dict[str
         seen["learned"] |= {parameter.dtype for parameter in parameters}
         return adam(parameters, **options)
 
-    for module in ("spin_bench.spin.painter", "baselines.blended_latent_diffusion", "baselines.uni_paint"):
+    for module in ("spin_bench.spin.generation", "baselines.blended_latent_diffusion", "baselines.uni_paint"):
         monkeypatch.setattr(f"{module}.ddim", watched_steps)
     monkeypatch.setattr(embedding.torch.optim, "AdamW", learning)
     handle = stack.unet.register_forward_pre_hook(lambda _module, args: seen["network"].add(args[0].dtype))
@@ -190,5 +190,6 @@ def test_guidance_returns_the_latents_precision():
             assert x.dtype == torch.bfloat16
             return type("Out", (), {"sample": x})()
 
-    predict = guidance.classifier_free(Unet(), torch.zeros(1, 2, 3), torch.zeros(1, 2, 3), 7.5)
+    text = torch.zeros(1, 2, 3, dtype=torch.bfloat16)
+    predict = guidance.classifier_free(Unet(), text, text, 7.5)
     assert predict(torch.ones(1, 4, 2, 2), 1).noise.dtype == torch.float32

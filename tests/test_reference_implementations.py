@@ -22,7 +22,7 @@ from spin_bench.diffusion.latents import to_tensor as of_picture
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.registry import METRICS
 from spin_bench.stack import Stack
-from spin_bench.stacks.stable_diffusion import Lpips
+from spin_bench.stacks.encoders import Lpips
 
 MAIN = ("judge_i_crop", "coherence_style_seam", "clip_i_truth", "clip_t", "lpips_bg", "psnr_bg")
 
@@ -40,10 +40,10 @@ def test_lpips_is_the_packages_own_and_torchmetrics(monkeypatch: pytest.MonkeyPa
     torchmetrics adds its epsilon elsewhere, which small activations feel.
     """
     torch.manual_seed(0)
-    network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
-    monkeypatch.setattr(lpips, "LPIPS", lambda net, verbose: network)
-    ours = Lpips("alex", torch.device("cpu"))
-    theirs = _LPIPS(pretrained=False, net="alex", pnet_rand=True, eval_mode=True)
+    network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False).eval()
+    monkeypatch.setattr(lpips, "LPIPS", lambda **options: network)
+    ours = Lpips("vgg", lambda trunk, file: trunk, torch.device("cpu"))
+    theirs = _LPIPS(pretrained=False, net="vgg", pnet_rand=True, eval_mode=True)
     theirs.load_state_dict(network.state_dict(), strict=False)
     for a, b in ((_real(), _real().flip(0)), (torch.rand(2, 3, 64, 64) * 2 - 1, torch.rand(2, 3, 64, 64) * 2 - 1)):
         torch.testing.assert_close(ours(a, b), network(a, b).flatten(), atol=1e-5, rtol=0)

@@ -17,7 +17,7 @@ def _latents(x0: Tensor, stack: Stack) -> list[Tensor]:
 def _decoder(x0: Tensor, stack: Stack) -> list[Tensor]:
     """Of the VAE's decoder: its middle and its first up blocks, each over the root of its channels' number."""
     vae = stack.vae
-    features = x0 / vae.config.scaling_factor
+    features = (x0 / vae.config.scaling_factor).to(vae.dtype)
     if vae.post_quant_conv is not None:
         features = vae.post_quant_conv(features)
     features = vae.decoder.mid_block(vae.decoder.conv_in(features))
@@ -32,7 +32,8 @@ def _clip(x0: Tensor, stack: Stack) -> list[Tensor]:
     """Of CLIP's patches, at a quarter of its depth, for the decoded prediction (FreeDoM's choice)."""
     if not hasattr(stack.clip, "encode_patches"):
         raise UserError(f"style_features=clip: {stack.clip.name} shows no patches: set latents or decoder")
-    return [stack.clip.encode_patches(stack.vae.decode(x0 / stack.vae.config.scaling_factor).sample)]
+    latents = (x0 / stack.vae.config.scaling_factor).to(stack.vae.dtype)
+    return [stack.clip.encode_patches(stack.vae.decode(latents).sample)]
 
 
 # ((N, C, h, w) scaled clean latents, stack) to layers (N, C', h', w')

@@ -120,7 +120,7 @@ class Lpips:
         layers = {number: layer for part in network.net.children() for number, layer in part.named_children()}
         fill(nn.ModuleDict({"features": nn.ModuleDict(layers)}), LPIPS_NETS[net].file("perceptual"))
         heads = Path(lpips.__file__).parent / "weights" / "v0.1" / f"{net}.pth"
-        network.load_state_dict(torch.load(heads, weights_only=True), strict=False, assign=True)
+        network.load_state_dict(torch.load(heads, map_location="cpu", weights_only=True), strict=False, assign=True)
         self._network = network.requires_grad_(False).eval().to(device)
         self._device = device
 
