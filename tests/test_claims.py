@@ -1,4 +1,4 @@
-"""The metrics of Spin's ablations."""
+"""The metric of Spin's ablations."""
 
 from dataclasses import replace
 
@@ -8,8 +8,6 @@ from PIL import Image
 from spin_bench.case import Case
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.claims import clip_i_surroundings
-from spin_bench.metrics.coherence_pixels import gram_distance
-from spin_bench.metrics.registry import METRICS
 from spin_bench.stack import Stack
 
 
@@ -26,8 +24,3 @@ def test_surroundings_are_the_reference_without_its_object(stack: Stack, cases: 
 def test_without_a_mask_nothing_says_what_surrounds(stack: Stack, cases: list[Case]):
     batch = Batch([cases[0], replace(cases[1], reference_mask=None)], [c.background for c in cases[:2]], stack)
     assert torch.isnan(clip_i_surroundings(batch)).tolist() == [False, True]
-
-
-def test_the_style_gap_is_the_candidate_of_that_formula(stack: Stack, cases: list[Case]):
-    batch = Batch(cases[:2], [case.background for case in cases[:2]], stack)
-    assert torch.equal(METRICS["style_gap"].compute(batch), gram_distance(batch))

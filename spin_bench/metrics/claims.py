@@ -1,4 +1,4 @@
-"""What Spin's ablations claim beside similarity: the reference's surroundings stay out, the scene's style comes in."""
+"""What Spin's ablations claim beside similarity and coherence: the reference's surroundings stay out."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,6 @@ from torch import Tensor
 from spin_bench.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.batch import Batch, square_crop
-from spin_bench.metrics.coherence_pixels import gram_distance
 from spin_bench.metrics.record import COSINE, Metric
 
 
@@ -38,17 +37,5 @@ METRICS = (
         mask="reference on mid-grey inside its own mask",
         missing="where the reference has no mask",
         compute=clip_i_surroundings,
-    ),
-    Metric(
-        name="style_gap",
-        title="style gap",
-        higher_is_better=False,
-        range=(0.0, 1.0),
-        encoder="judge",
-        uses=("judge",),
-        compares="painted picture inside the mask with its background outside: Gram matrices of 4 ImageNet stages",
-        mask="averaged down to each stage's grid",
-        missing="where the mask covers everything",
-        compute=gram_distance,
     ),
 )

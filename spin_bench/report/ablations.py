@@ -25,8 +25,8 @@ METRICS = {  # columns
     "clip_i_crop": "CLIP-I ↑",
     "judge_i_crop": "ImageNet-I ↑",
     "clip_i_surroundings": "surroundings ↓",
-    "coherence_context": "coherence ↑",
-    "style_gap": "style gap ↓",
+    "coherence_style_seam": "coherence ↑",
+    "coherence_gram": "style gap ↓",
     "lpips_bg": "LPIPS-BG ↓",
 }
 
