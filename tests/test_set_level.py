@@ -17,6 +17,7 @@ from spin_bench.metrics.set_level import (
     cmmd,
     frechet,
     kid,
+    kid_of_unit,
     over_subsets,
     rbf_kernel,
 )
@@ -48,6 +49,13 @@ def _cubic(x: np.ndarray, y: np.ndarray) -> float:
 
 def _gaussian(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.exp(-((x - y) ** 2).sum() / (2 * CMMD_BANDWIDTH**2)))
+
+
+def test_kid_of_unit_features_is_the_cubic_kernel_of_cosines():
+    a, b = (torch.nn.functional.normalize(_set(6, seed=seed), dim=1) for seed in (1, 2))
+    expected = _loops(a.numpy(), b.numpy(), lambda u, v: (u @ v + 1) ** 3, unbiased=True)
+    assert kid_of_unit(a, b).item() == pytest.approx(expected, rel=1e-6)
+    assert kid_of_unit(a, b) > 10 * kid(a, b).abs()
 
 
 def test_distances_are_their_definitions():

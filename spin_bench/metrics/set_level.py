@@ -46,6 +46,15 @@ def kid(a: Tensor, b: Tensor) -> Tensor:
     return poly_mmd(a, b)
 
 
+def kid_of_unit(a: Tensor, b: Tensor) -> Tensor:
+    """`kid` of features of unit length, (N, width) each, scaled by the root of their width.
+
+    The kernel divides products by the width; as they are, its constant would drown them.
+    """
+    scale = a.shape[1] ** 0.5
+    return kid(a * scale, b * scale)
+
+
 def clip_mmd(a: Tensor, b: Tensor) -> Tensor:
     """1000 times the unbiased squared MMD of an RBF kernel of bandwidth 10, on CLIP features; sets of equal size.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from spin_bench.errors import unknown
-from spin_bench.metrics.set_level import check_fid, clip_mmd, frechet, kid
+from spin_bench.metrics.set_level import check_fid, clip_mmd, frechet, kid_of_unit
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SetMetric:
 
 
 SET_METRICS: dict[str, SetMetric] = {
-    "kid": SetMetric("KID", "judge", kid, 4),
+    "kid": SetMetric("KID", "judge", kid_of_unit, 3),
     "clip_mmd": SetMetric("CLIP-MMD", "clip", clip_mmd, 3),
     "fid": SetMetric("FID", "inception", frechet, 2, subsets=False),
 }

@@ -8,7 +8,7 @@ from torch import Tensor
 from spin_bench.diffusion.latents import decode, encode
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.pixel_sampler import ancestral
-from spin_bench.metrics.set_level import kid, over_subsets
+from spin_bench.metrics.set_level import kid_of_unit, over_subsets
 from spin_bench.progress import watched
 from spin_bench.stack import Stack
 
@@ -49,8 +49,6 @@ def pixel_figures(stack: Stack, images: Tensor, console: Console) -> tuple[dict[
     rebuilt = torch.cat([decode(stack.vae, encode(stack.vae, chunk)) for chunk in images[:half].split(50)])
     truth = seen(images[half:])
     compared = {"pixel_kid": seen(made), "vae_kid": seen(rebuilt.clamp(-1, 1))}
-    # unit-length features, scaled so that the kernel's constant does not drown them
-    scale = truth.shape[1] ** 0.5
-    figures = {name: over_subsets(found * scale, truth * scale, kid).mean for name, found in compared.items()}
+    figures = {name: over_subsets(found, truth, kid_of_unit).mean for name, found in compared.items()}
     figures["pixel_kid_room"] = figures["vae_kid"] + KID_MARGIN - figures["pixel_kid"]
     return figures, made[:64]
