@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spin_bench.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_pictures
-from spin_bench.metrics import coherence, coherence_clip
+from spin_bench.metrics import coherence, coherence_clip, encoders
 from spin_bench.metrics.batch import Batch, context_box, square_crop
 from spin_bench.metrics.coherence_pixels import grown, shrunk
 from spin_bench.metrics.degradations import LADDERS, SEVERITIES
@@ -270,3 +270,21 @@ def test_seams_worsen_step_by_step(name: str, patched: Stack, cases: list[Case])
         means = [_values(name, cases, [LADDERS[ladder].paint(case, s) for case in cases], patched).mean().item()
                  for s in range(SEVERITIES)]  # fmt: skip
         assert means == sorted(set(means)), ladder
+
+
+@pytest.mark.parametrize("name", ["gram", "statistics", "colour"])
+def test_a_style_that_goes_on_inside_the_mask_is_at_distance_0(
+    name: str, cases: list[Case], stack: Stack, monkeypatch: pytest.MonkeyPatch
+):
+    """The colours inside are those outside in the same shares, and the network sees pixels."""
+    monkeypatch.setitem(encoders.ENCODERS, "stages", replace(encoders.ENCODERS["stages"], load=lambda _: _pixels))
+    tile = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    picture = Image.fromarray(np.tile(tile, (4, 4, 1)))
+    case = _case(cases[0], box=(16, 16, 48, 32), background=picture)
+    assert _values(name, [case], [picture], stack).item() < 1e-5
+    brighter = Image.fromarray(np.tile(tile // 2 + 128, (4, 4, 1)))
+    assert _values(name, [case], [Image.composite(brighter, picture, case.mask)], stack).item() > 0.01
+
+
+def _pixels(pictures: Tensor) -> list[Tensor]:
+    return [pictures]
