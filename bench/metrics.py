@@ -1,6 +1,6 @@
 """What scoring costs, and what sharing saves: `make bench-metrics`.
 
-The main table's metrics over pictures of the embedded benchmark, twice. First as `spin-bench` scores them: a case's
+The main table's metrics over pictures of the embedded benchmark, twice. First as `spin-bench` scores them: sixteen
 pictures together, an encoder sees a picture once whatever number of metrics read its features, and a case's own
 features are computed once. Then as metrics are called one by one: every metric, picture by picture, crops and encodes
 for itself, with torchmetrics' own PSNR and SSIM where they are in the table; only the texts of styles and prompts are
@@ -25,12 +25,13 @@ from spin_bench.cli import compose
 from spin_bench.datasets import entries
 from spin_bench.datasets.tficon import load_case
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.case_features import CaseFeatures
+from spin_bench.metrics.case_features import CaseFeatures, portions
 from spin_bench.metrics.degradations import LADDERS
 from spin_bench.metrics.encoders import Encoders
 from spin_bench.metrics.preservation import levels
 from spin_bench.metrics.registry import METRICS, chosen
 from spin_bench.progress import watcher
+from spin_bench.scoring import computed
 from spin_bench.settings import dataset_config, stack_config
 from spin_bench.stack import Stack
 from spin_bench.stacks.load import load_stack
@@ -50,12 +51,12 @@ def _pictures(cases: list[Case], images: int) -> list[tuple[Case, Image.Image]]:
 def shared(names: list[str], pairs: list[tuple[Case, Image.Image]], stack: Stack) -> dict[str, Tensor]:
     """As `spin_bench.scoring` does it."""
     values: dict[str, list[Tensor]] = {name: [] for name in names}
-    encoders = Encoders(stack.device)
-    for first in range(0, len(pairs), IMAGES_A_CASE):
-        cases, pictures = zip(*pairs[first : first + IMAGES_A_CASE], strict=True)
-        batch = Batch(cases, pictures, stack, CaseFeatures(cases[:1], stack, encoders))
-        for name in names:
-            values[name].append(METRICS[name].compute(batch))
+    metrics, encoders = [METRICS[name] for name in names], Encoders(stack.device)
+    for some in portions(list({case.id: case for case, _ in pairs}.values())):
+        about, ids = CaseFeatures(some, stack, encoders), {case.id for case in some}
+        for together in portions([pair for pair in pairs if pair[0].id in ids]):
+            for name, found in computed(metrics, *zip(*together, strict=True), about).items():
+                values[name].append(found)
     return {name: torch.cat(found) for name, found in values.items()}
 
 

@@ -1,25 +1,36 @@
 """Compute the scores that the store lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import torch
+from PIL.Image import Image
+from torch import Tensor
 
 from spin_bench.case import Case
 from spin_bench.groups import Group, groups
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.case_features import CaseFeatures
-from spin_bench.metrics.record import CaseMetric
+from spin_bench.metrics.case_features import CaseFeatures, padded, portions
+from spin_bench.metrics.record import CaseMetric, Metric
 from spin_bench.progress import watched
 from spin_bench.run import Run, Unit, units
 
-SCORED_TOGETHER = 64  # images an encoder sees at once, at most
+
+@dataclass(frozen=True)
+class Unscored:
+    """A picture in the store, and the metrics it lacks."""
+
+    method: str
+    case: Case
+    k: int
+    metrics: tuple[str, ...]
 
 
 def score(run: Run, chosen: Sequence[Unit] | None = None) -> None:
     """Compute the scores that are missing of the `chosen` units (default: of all): of pictures, then of cases.
 
-    Encoders see the pictures of one case at a time: sums of another batch round differently, and which worker scores
-    a case, before or after a kill, is not to change its numbers. A case whose pictures are not all there yet waits.
+    A case whose pictures are not all there yet waits.
     """
     run.store.refresh(run.keys.values())
     pairs = [(method, case) for method, case in _pairs(run, chosen) if _finished(run, method, case)]
@@ -30,7 +41,7 @@ def score(run: Run, chosen: Sequence[Unit] | None = None) -> None:
 def unscored(run: Run, chosen: Sequence[Unit] | None = None) -> int:
     """How many cases of the `chosen` units lack a score, as far as the store was read."""
     pairs = _pairs(run, chosen)
-    return len(_pictures_todo(run, pairs)) + len(_cases_todo(run, pairs))
+    return len({(item.method, item.case.id) for item in _pictures_todo(run, pairs)}) + len(_cases_todo(run, pairs))
 
 
 def _pairs(run: Run, chosen: Sequence[Unit] | None) -> list[tuple[str, Case]]:
@@ -74,37 +85,57 @@ def _score_cases(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
         run.store.put_scores(key, case, {metric.group_key(run.stack, group.ks): scores}, of=group.ks)
 
 
-def _pictures_todo(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[tuple[str, Case, list[int], list[str]]]:
-    """(method, case, ks, metrics) that have pictures but not every score."""
+def _pictures_todo(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[Unscored]:
     found, keys = [], {name: metric.key(run.stack) for name, metric in run.metrics.items()}
     for method, case in pairs:
         known = run.store.scores(run.keys[method], case)
-        records = run.store.records(run.keys[method], case, run.samples(method))
-        for first in range(0, run.samples(method), SCORED_TOGETHER):
-            ks = [k for k in records if first <= k < first + SCORED_TOGETHER]
-            missing = [name for name, key in keys.items() if any(k not in known.get(key, {}) for k in ks)]
+        for k in run.store.records(run.keys[method], case, run.samples(method)):
+            missing = tuple(name for name, key in keys.items() if k not in known.get(key, {}))
             if missing:
-                found.append((method, case, ks, missing))
+                found.append(Unscored(method, case, k, missing))
     return found
+
+
+def _batches(todo: Sequence[Unscored], cases: Sequence[Case]) -> Iterator[tuple[Sequence[Case], Sequence[Unscored]]]:
+    """Pictures to score together, which lack the same metrics; a few cases at a time, with all methods' pictures."""
+    waiting = {item.case.id for item in todo}
+    for some in portions([case for case in cases if case.id in waiting]):
+        ids = {case.id for case in some}
+        items = [item for item in todo if item.case.id in ids]
+        for metrics in dict.fromkeys(item.metrics for item in items):
+            for alike in portions([item for item in items if item.metrics == metrics]):
+                yield some, alike
 
 
 @torch.no_grad()
 def _score_pictures(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
-    """All pictures of a case together, case by case: what its metrics read of a case is computed for all methods."""
-    place = {case.id: index for index, case in enumerate(run.cases)}
-    todo = sorted(_pictures_todo(run, pairs), key=lambda portion: place[portion[1].id])
+    """What metrics read of a case is computed once for all methods, and forgotten with the next few cases."""
+    batches = list(_batches(_pictures_todo(run, pairs), run.cases))
     about: CaseFeatures | None = None
-    for method, case, ks, names in watched(todo, total=len(todo), label="scoring", console=run.console):
+    for cases, items in watched(batches, total=len(batches), label="scoring", console=run.console):
         run.stop.check()
-        stored = [run.store.get(run.keys[method], case, k) for k in ks]
-        pictures = [found[0] for found in stored if found is not None]
-        if len(pictures) < len(ks):
-            continue  # one is damaged, and will be painted again
-        if about is None or about.cases[0] is not case:
-            about = CaseFeatures([case], run.stack, run.encoders)
-        batch, scores = Batch([case] * len(ks), pictures, run.stack, about), {}
-        for name in names:
-            values = run.metrics[name].compute(batch).tolist()
-            rounded = {k: None if value != value else round(value, 6) for k, value in zip(ks, values, strict=True)}
-            scores[run.metrics[name].key(run.stack)] = rounded
-        run.store.put_scores(run.keys[method], case, scores)
+        stored = [(item, run.store.get(run.keys[item.method], item.case, item.k)) for item in items]
+        there = [(item, found[0]) for item, found in stored if found is not None]
+        if not there:
+            continue  # damaged, and will be painted again
+        if about is None or about.cases is not cases:
+            about = CaseFeatures(cases, run.stack, run.encoders)
+        metrics = [run.metrics[name] for name in items[0].metrics]
+        values = computed(metrics, [item.case for item, _ in there], [picture for _, picture in there], about)
+        rows = enumerate(item for item, _ in there)
+        for (method, _), some in groupby(rows, key=lambda row: (row[1].method, row[1].case.id)):
+            own = list(some)
+            scores = {m.key(run.stack): {item.k: _stored(values[m.name][n]) for n, item in own} for m in metrics}
+            run.store.put_scores(run.keys[method], own[0][1].case, scores)
+
+
+def computed(
+    metrics: Sequence[Metric], cases: Sequence[Case], pictures: Sequence[Image], about: CaseFeatures
+) -> dict[str, Tensor]:
+    """Every metric's values of at most TOGETHER pictures painted for `cases`, all of which `about` knows: (n,) each."""
+    batch = Batch(padded(cases), padded(pictures), about.stack, about)
+    return {metric.name: metric.compute(batch)[: len(pictures)] for metric in metrics}
+
+
+def _stored(value: Tensor) -> float | None:
+    return None if value.isnan() else round(value.item(), 6)

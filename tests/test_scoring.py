@@ -16,10 +16,12 @@ from torch import Tensor
 from spin_bench.case import Case
 from spin_bench.cli import compose
 from spin_bench.methods import BUILT_IN, Method
+from spin_bench.metrics import case_features
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.case_features import TOGETHER
 from spin_bench.metrics.registry import CASE_METRICS, METRICS
 from spin_bench.painting import generate
-from spin_bench.run import Run, plan, prepare
+from spin_bench.run import Run, plan, prepare, units
 from spin_bench.scoring import score, unscored
 from spin_bench.settings import run_settings
 from spin_bench.stack import Stack
@@ -59,17 +61,21 @@ class Counting:
     """The stack's CLIP, which counts the pictures that it sees."""
 
     def __init__(self, clip):
-        self._clip, self.seen = clip, []
+        self._clip, self.seen, self.batches = clip, [], []
 
     def __getattr__(self, name: str):
         return getattr(self._clip, name)
 
-    def encode_image(self, images: Tensor) -> Tensor:
+    def _count(self, images: Tensor) -> None:
         self.seen += [picture.numpy().tobytes() for picture in images]
+        self.batches.append(len(images))
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        self._count(images)
         return self._clip.encode_image(images)
 
     def encode_with_patches(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        self.seen += [picture.numpy().tobytes() for picture in images]
+        self._count(images)
         return self._clip.encode_with_patches(images)
 
 
@@ -78,11 +84,13 @@ def test_an_encoder_sees_every_picture_once(benchmark_root: Path, tmp_path: Path
     clip = Counting(stack.clip)
     run = _run(benchmark_root, tmp_path, replace(stack, loaders=replace(stack.loaders, clip=lambda: clip)))
     score(run)
+    pictures = 2 * 3 * len(run.cases)
     of_cases = 3 * len(run.cases)  # the reference's object, the scene, the crop of the scene
-    assert len(clip.seen) == 2 * (2 * 3 * len(run.cases)) + of_cases
-    assert len(set(clip.seen)) == len(clip.seen)
+    assert len(set(clip.seen)) == 2 * pictures + of_cases
+    # whole pictures and crops in two batches each, and one of each kind that belongs to the cases
+    assert clip.batches == [TOGETHER] * (2 * -(-pictures // TOGETHER) + 3)
     score(run)
-    assert len(clip.seen) == len(set(clip.seen))
+    assert len(clip.batches) == 7
 
 
 def test_what_is_scored_stays(benchmark_root: Path, tmp_path: Path, stack: Stack):
@@ -107,6 +115,17 @@ def test_a_new_metric_computes_itself_alone(benchmark_root: Path, tmp_path: Path
     for place, scores in _scores(run).items():
         assert {key: values for key, values in scores.items() if key != added} == before[place]
         assert set(scores[added]) == {0, 1, 2}
+
+
+def test_a_score_does_not_depend_on_what_was_scored_beside_it(benchmark_root: Path, tmp_path: Path, stack: Stack):
+    """All at once, against one case and one method at a time and backwards: the same bytes."""
+    together, apart = (_run(benchmark_root, tmp_path / name, stack) for name in ("together", "apart"))
+    score(together)
+    for unit in reversed(units(apart)):
+        for index in reversed(unit.cases):
+            score(apart, [replace(unit, cases=(index,))])
+    assert _scores(apart) == _scores(together)
+    assert all(len(values) == 3 for scores in _scores(apart).values() for values in scores.values())
 
 
 def test_killed_while_scoring_it_goes_on_and_ends_with_the_same_bytes(
@@ -150,17 +169,20 @@ def test_killed_while_scoring_it_goes_on_and_ends_with_the_same_bytes(
 def test_what_is_kept_does_not_grow_with_the_number_of_pictures(
     benchmark_root: Path, tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ):
-    kept: list[tuple[str, int]] = []
+    """Features of a few cases are held, and forgotten with the next few."""
+    monkeypatch.setattr(case_features, "TOGETHER", 2)
+    kept: list[tuple[list[str], int]] = []
     compute = METRICS["coherence_scene"].compute
 
     def watched(batch: Batch) -> Tensor:
         values = compute(batch)
-        kept.append((batch.shared.cases[0].id, sum(rows.numel() for rows in batch.shared.kept.values())))
-        assert len(batch.shared.cases) == 1
+        cases = [case.id for case in batch.shared.cases]
+        kept.append((cases, sum(rows.numel() for rows in batch.shared.kept.values())))
         return values
 
     run = _run(benchmark_root, tmp_path, stack, "metrics=[coherence_scene]")
     run.metrics["coherence_scene"] = replace(run.metrics["coherence_scene"], compute=watched)
     score(run)
-    assert len(kept) == 2 * len(run.cases) and len({size for _, size in kept}) == 1
-    assert [case for case, _ in kept] == [case.id for case in run.cases for _ in range(2)]  # of one case at a time
+    ids = [case.id for case in run.cases]
+    assert [cases for cases, _ in kept] == [ids[:2]] * 6 + [ids[2:]] * 6  # two at a time of two cases' twelve pictures
+    assert len({size for _, size in kept}) == 1

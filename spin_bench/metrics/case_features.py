@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -10,17 +11,32 @@ from spin_bench.case import Case
 from spin_bench.metrics.encoders import Encoders
 from spin_bench.stack import Stack
 
-TOGETHER = 64  # pictures that an encoder sees at once
+T = TypeVar("T")
+
+TOGETHER = 16  # pictures that an encoder sees at once, no more and no fewer: see `padded`
+
+
+def padded(items: Sequence[T]) -> list[T]:
+    """At most TOGETHER items, the last one repeated until they are that many.
+
+    Kernels round sums by the size of their batch. In batches of one size a picture's features are the same whichever
+    pictures lie beside it, so a score does not depend on who computed it together with what.
+    """
+    return [*items, *[items[-1]] * (TOGETHER - len(items))]
+
+
+def portions(items: Sequence[T]) -> list[Sequence[T]]:
+    """TOGETHER at a time."""
+    return [items[first : first + TOGETHER] for first in range(0, len(items), TOGETHER)]
 
 
 def encoded(pictures: Sequence[Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
-    """Rows of `encode` for pictures (1, 3, h, w) in their order; those of one size are encoded TOGETHER at a time."""
+    """Rows of `encode` for pictures (1, 3, h, w) in their order; those of one size go in batches of TOGETHER."""
     rows: dict[int, Tensor] = {}
     for size in dict.fromkeys(picture.shape for picture in pictures):
         places = [place for place, picture in enumerate(pictures) if picture.shape == size]
-        for first in range(0, len(places), TOGETHER):
-            chunk = places[first : first + TOGETHER]
-            rows.update(zip(chunk, encode(torch.cat([pictures[place] for place in chunk])), strict=True))
+        for some in portions(places):
+            rows.update(zip(some, encode(torch.cat([pictures[place] for place in padded(some)])), strict=False))
     return torch.stack([rows[place] for place in range(len(pictures))])
 
 
