@@ -1,11 +1,23 @@
 """The loss of the pixel-space model, written out again, and what its network and schedule promise."""
 
 import numpy as np
+import pytest
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
+from scipy.stats import norm
 from torch import nn
 
-from spin_bench.mini.train_pixel import SIDE, build_pixel_scheduler, build_pixel_unet, pixel_loss
+from spin_bench.mini.corpus import Corpus
+from spin_bench.mini.train_pixel import (
+    EVEN_SHARE,
+    LOG_SIGMA,
+    SIDE,
+    build_pixel_scheduler,
+    build_pixel_unet,
+    photographs,
+    pixel_loss,
+    timestep_shares,
+)
 from spin_bench.mini.training import Plan, train
 
 CPU = torch.device("cpu")
@@ -30,13 +42,13 @@ class _Recorder(nn.Module):
         return type("Output", (), {"sample": noisy * self.weight})
 
 
-def test_the_loss_is_weighted_velocity_prediction():
+def test_the_loss_is_velocity_prediction():
     scheduler = build_pixel_scheduler()
     recorder = _Recorder(2)
     pictures = np.full((3, 4, 4, 3), 255, np.uint8)
     pictures[:, :, :2] = 0  # left half black, so that mirroring shows
     loss = pixel_loss(recorder, scheduler, pictures, batch=400, device=CPU)
-    value, parts = loss(0, torch.Generator().manual_seed(0))
+    value, _ = loss(0, torch.Generator().manual_seed(0))
     alphas = scheduler.alphas_cumprod[recorder.t][:, None, None, None]
     dark_left = torch.tensor([-1.0, 1.0]).expand(400, 3, 2, 2)
     noises = [(recorder.noisy - alphas.sqrt() * clean) / (1 - alphas).sqrt() for clean in (dark_left, -dark_left)]
@@ -54,11 +66,39 @@ def test_the_loss_is_weighted_velocity_prediction():
     apart = [(told - noise).abs().mean((1, 2, 3)) for told in noises]
     clean = torch.where((apart[0] < apart[1])[:, None, None, None], dark_left, -dark_left)
     squared = (alphas.sqrt() * noise - (1 - alphas).sqrt() * clean).pow(2).mean((1, 2, 3))
-    snr = (alphas / (1 - alphas)).flatten()
-    # the picture's own error counts min(snr + 1, 5) times; a velocity's is snr + 1 times the picture's
-    expected = (torch.minimum(snr + 1, torch.tensor(5.0)) / (snr + 1) * squared).mean()
-    torch.testing.assert_close(value, expected, atol=1e-5, rtol=1e-4)
-    assert abs(parts["mse"] - float(squared.mean())) < 1e-4
+    torch.testing.assert_close(value, squared.mean(), atol=1e-5, rtol=1e-4)
+
+
+def test_timesteps_are_drawn_by_their_noise_level():
+    scheduler = build_pixel_scheduler()
+    shares = timestep_shares(scheduler)
+    assert shares.sum() == pytest.approx(1, abs=1e-5) and shares.min() >= EVEN_SHARE / 1000
+    # without the even part: the normal distribution's mass between two noise levels, by scipy
+    sigma = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).sqrt().numpy()
+    uneven = (shares - EVEN_SHARE / 1000).numpy() / (1 - EVEN_SHARE)
+    mean, deviation = LOG_SIGMA
+    for first, last in ((10, 100), (100, 400)):
+        edges = (np.log(sigma[[first, last]]) - mean) / deviation
+        whole = norm.cdf((np.log(sigma[[0, -1]]) - mean) / deviation)
+        expected = np.diff(norm.cdf(edges)) / np.diff(whole)
+        assert uneven[first:last].sum() == pytest.approx(expected[0], rel=1e-3)
+    recorder = _Recorder(2)
+    loss = pixel_loss(recorder, scheduler, np.zeros((1, 2, 2, 3), np.uint8), batch=4000, device=CPU)
+    loss(0, torch.Generator().manual_seed(0))
+    assert (recorder.t < 300).float().mean() == pytest.approx(shares[:300].sum().item(), abs=0.03)
+
+
+def test_only_photographs_of_objects_are_trained_on():
+    pictures = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    scenes = Corpus(
+        pictures=pictures,
+        masks=np.zeros((4, 2, 2), bool),
+        captions=[""] * 4,
+        nouns=["cat", "", "dog", "cow"],
+        places=[""] * 4,
+        domains=["real", "real", "sketch", "real"],
+    )
+    assert photographs(scenes)[:, 0, 0, 0].tolist() == [0, 3]
 
 
 def test_a_batch_is_a_function_of_the_step_s_generator():

@@ -18,7 +18,7 @@ from spin_bench.mini import corpus, export
 from spin_bench.mini.saliency_net import SaliencyNet
 from spin_bench.mini.train_clip import build_clip, clip_loss
 from spin_bench.mini.train_inpaint import inpaint_loss, widened
-from spin_bench.mini.train_pixel import build_pixel_scheduler, build_pixel_unet, pixel_loss
+from spin_bench.mini.train_pixel import build_pixel_scheduler, build_pixel_unet, photographs, pixel_loss
 from spin_bench.mini.train_powerpaint import build_powerpaint, powerpaint_loss, save_powerpaint
 from spin_bench.mini.train_saliency import saliency_loss
 from spin_bench.mini.train_unet import (
@@ -153,7 +153,11 @@ def make_powerpaint(shop: Workshop) -> None:
 def make_pixel(shop: Workshop) -> None:
     unet = placed(build_pixel_unet(), shop.device)
     loss = pixel_loss(
-        unet, build_pixel_scheduler(), shop.scenes().pictures, batch=shop.recipe.batches["pixel"], device=shop.device
+        unet,
+        build_pixel_scheduler(),
+        photographs(shop.scenes()),
+        batch=shop.recipe.batches["pixel"],
+        device=shop.device,
     )
     shop.fit("pixel", unet, loss)
     unet.save_pretrained(shop.model("pixel") / "unet")

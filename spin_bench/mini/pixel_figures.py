@@ -1,4 +1,4 @@
-"""How close the unconditional pixel-space model comes to the world it was trained on."""
+"""How close the unconditional pixel-space model comes to the photographs it was trained on."""
 
 import torch
 import torch.nn.functional as F
@@ -30,24 +30,24 @@ def samples(stack: Stack, console: Console) -> Tensor:
     return torch.cat(made)
 
 
-def pixel_figures(stack: Stack, images: Tensor, console: Console) -> tuple[dict[str, float], Tensor]:
-    """KID in mini-CLIP's eyes at the model's own size: of samples and of VAE reconstructions, both against `images`.
+def pixel_figures(stack: Stack, photographs: Tensor, console: Console) -> tuple[dict[str, float], Tensor]:
+    """KID in mini-CLIP's eyes at the model's own size: samples, and VAE reconstructions, against `photographs`.
 
     `pixel_kid_room` is what is left of the margin, at least 0 where the samples keep to it.
 
-    `images` (N, 3, H, W) in [-1, 1] are held-out pictures; one half is reconstructed, the other compared with.
+    Those (N, 3, H, W) in [-1, 1] are held out; one half is reconstructed, the other compared with.
     """
     side = stack.pixel.unet.config.sample_size
 
     def seen(pictures: Tensor) -> Tensor:
         small = F.adaptive_avg_pool2d(pictures, side)
-        large = F.interpolate(small, images.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
+        large = F.interpolate(small, photographs.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
         return stack.clip.encode_image(large)
 
     made = samples(stack, console)
-    half = len(images) // 2
-    rebuilt = torch.cat([decode(stack.vae, encode(stack.vae, chunk)) for chunk in images[:half].split(50)])
-    truth = seen(images[half:])
+    half = len(photographs) // 2
+    rebuilt = torch.cat([decode(stack.vae, encode(stack.vae, chunk)) for chunk in photographs[:half].split(50)])
+    truth = seen(photographs[half:])
     compared = {"pixel_kid": seen(made), "vae_kid": seen(rebuilt.clamp(-1, 1))}
     figures = {name: over_subsets(found, truth, kid_of_unit).mean for name, found in compared.items()}
     figures["pixel_kid_room"] = figures["vae_kid"] + KID_MARGIN - figures["pixel_kid"]

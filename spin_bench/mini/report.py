@@ -20,6 +20,7 @@ from spin_bench.mini.inpaint_figures import inpaint_figures, powerpaint_figures,
 from spin_bench.mini.model_figures import clip_figures, saliency_figures, text_to_image_figures, vae_figures
 from spin_bench.mini.perceptual_figures import perceptual_figures
 from spin_bench.mini.pixel_figures import KID_MARGIN, pixel_figures
+from spin_bench.mini.train_pixel import photographs
 from spin_bench.mini.train_vae import as_images
 from spin_bench.paths import cache_folder
 from spin_bench.stack import Stack
@@ -59,8 +60,8 @@ knows.
   box. `removal_clean`: the scene looks more like its bare place than like the place with any noun;
   `removal_judge_misses` and `removal_judge_alarms` say how often that judge errs on true full and true empty scenes.
 - Pixel model: 256 unconditional samples, 100 respaced steps; kernel distance (KID, mini-CLIP features, at 32 px) to
-  held-out scenes, beside that of the VAE's reconstructions. Samples may lie {margin} above it; `pixel_kid_room` is
-  what is left of that.
+  held-out photographs of objects, which are what it was trained on, beside that of the VAE's reconstructions. Samples
+  may lie {margin} above it; `pixel_kid_room` is what is left of that.
 - Perceptual distance: five strengths of five kinds of damage on 64 scenes; the share of neighbouring strengths ranked
   right picture by picture, and 1 where the mean rises at every strength of every kind.
 
@@ -75,6 +76,11 @@ class HeldOutScenes:
     scenes: corpus.Corpus
     images: Tensor  # (N, 3, H, W) in [-1, 1]
 
+    @property
+    def photographs(self) -> Tensor:
+        """Those of the real domain with an object in them."""
+        return as_images(torch.from_numpy(photographs(self.scenes)))
+
 
 # Figures, and pictures to look at where there are any.
 Measure = Callable[[Stack, HeldOutScenes, Console], tuple[dict[str, float], Tensor | None]]
@@ -87,7 +93,7 @@ MEASURES: dict[str, Measure] = {
     "inpaint": lambda stack, held_out, console: inpaint_figures(stack, console),
     "powerpaint": lambda stack, held_out, console: powerpaint_figures(stack, console),
     "removal": lambda stack, held_out, console: removal_figures(stack, console),
-    "pixel": lambda stack, held_out, console: pixel_figures(stack, held_out.images, console),
+    "pixel": lambda stack, held_out, console: pixel_figures(stack, held_out.photographs, console),
     "perceptual": lambda stack, held_out, console: (perceptual_figures(stack, held_out.images[:64]), None),
 }
 

@@ -1,9 +1,8 @@
 """The embedded pixel-space model: an unconditional UNet at half the canvas, for Blended Diffusion.
 
-Velocity-prediction (Salimans & Ho 2022) on the linear schedule of a thousand steps, where guided-diffusion predicts
+It predicts velocity (Salimans & Ho 2022) on the linear schedule of a thousand steps, where guided-diffusion predicts
 noise: near pure noise, an error of predicted noise is magnified 150 times in the predicted picture, and a network of
-this size and training then paints flat, glaring colours. The loss in terms of the picture is weighted by its
-signal-to-noise ratio plus one, capped at 5 as in min-SNR (Hang et al. 2023).
+this size and training then paints flat, glaring colours. It sees photographs of objects alone, as ImageNet's does.
 """
 
 import numpy as np
@@ -12,11 +11,14 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler, UNet2DModel
 from diffusers.models.attention_processor import Attention, AttnProcessor
 from torch import Tensor
+from torch.distributions import Normal
 
+from spin_bench.mini.corpus import Corpus
 from spin_bench.mini.train_vae import draw
 from spin_bench.mini.training import StepLoss, autocast
 
-MAX_WEIGHT = 5.0
+EVEN_SHARE = 0.25
+LOG_SIGMA = (-1.0, 1.3)  # mean and deviation of the noise level's logarithm
 
 SIDE = 32  # px: half the canvas, as guided-diffusion's 256 is to 512
 
@@ -62,11 +64,23 @@ def unfused(unet: UNet2DModel) -> UNet2DModel:
     return unet
 
 
-def velocity_weights(scheduler: DDPMScheduler) -> Tensor:
-    """Weight of the velocity's error at every timestep, (T,) in (0, 1]."""
-    # 1 / (1 - alpha) is the signal-to-noise ratio plus one: how much more a picture's error weighs as a velocity's
-    ratio = 1 / (1 - scheduler.alphas_cumprod)
-    return ratio.clamp(max=MAX_WEIGHT) / ratio
+def photographs(scenes: Corpus) -> np.ndarray:
+    """The pictures of the real domain that show an object, (n, H, W, 3) uint8."""
+    shown = [noun != "" and domain == "real" for noun, domain in zip(scenes.nouns, scenes.domains, strict=True)]
+    return scenes.pictures[np.array(shown)]
+
+
+def timestep_shares(scheduler: DDPMScheduler) -> Tensor:
+    """How often each timestep is trained on, (T,) summing to 1.
+
+    EVEN_SHARE evenly, the others by a log-normal noise level as in EDM (Karras et al. 2022): three quarters of the
+    linear schedule's steps hold more noise than picture, and what an object of a dozen pixels looks like is decided
+    in the rest.
+    """
+    log_sigma = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).sqrt().log()
+    edges = Normal(*LOG_SIGMA).cdf(torch.cat([log_sigma, log_sigma[-1:]]))
+    levels = edges.diff()
+    return EVEN_SHARE / len(levels) + (1 - EVEN_SHARE) * levels / levels.sum()
 
 
 def pixel_loss(
@@ -75,17 +89,16 @@ def pixel_loss(
     """`pictures` (N, H, W, 3) uint8 are averaged down to the model's side, and mirrored half of the time."""
     corpus = torch.from_numpy(pictures)
     side = unet.config.sample_size
-    weights = velocity_weights(scheduler).to(device)
+    shares = timestep_shares(scheduler)
 
     def loss(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         clean = F.adaptive_avg_pool2d(draw(corpus, batch, generator), side).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
-        t = torch.randint(scheduler.config.num_train_timesteps, (batch,), generator=generator).to(device)
+        t = torch.multinomial(shares, batch, replacement=True, generator=generator).to(device)
         noisy = scheduler.add_noise(clean, noise, t).to(memory_format=torch.channels_last)
         with autocast(device):
             velocity_pred = unet(noisy, t).sample
         velocity = scheduler.get_velocity(clean, noise, t)
-        error = (velocity_pred.float() - velocity).pow(2).mean((1, 2, 3))
-        return (weights[t] * error).mean(), {"mse": float(error.detach().mean())}
+        return F.mse_loss(velocity_pred.float(), velocity), {}
 
     return loss
