@@ -13,6 +13,7 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from PIL import Image
@@ -24,6 +25,7 @@ from spin_bench.case import Case
 from spin_bench.cli import compose
 from spin_bench.datasets import entries
 from spin_bench.datasets.tficon import load_case
+from spin_bench.metrics import case_features
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures, portions
 from spin_bench.metrics.degradations import LADDERS
@@ -61,6 +63,7 @@ def shared(names: list[str], pairs: list[tuple[Case, Image.Image]], stack: Stack
 
 
 @torch.no_grad()
+@patch.object(case_features, "TOGETHER", 1)
 def one_by_one(names: list[str], pairs: list[tuple[Case, Image.Image]], stack: Stack) -> dict[str, Tensor]:
     """Every metric, picture by picture."""
     encoders = Encoders(stack.device)
