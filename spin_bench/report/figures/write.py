@@ -33,7 +33,8 @@ def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figur
     if similarity and coherence:
         yield "similarity_coherence", metric_tradeoff(summary, x=similarity, y=coherence, methods=methods)
     yield "bars", bars(summary, methods=methods, records=records)
-    competing = [name for name in methods if name not in BOUNDS]
+    # a method's own best images are no rival
+    competing = [name for name in methods if name not in BOUNDS and "@" not in name]
     values = per_case(numbers.scores)
     scored = set(values.index.get_level_values("method"))
     for facts in (similarity, coherence):
@@ -45,8 +46,7 @@ def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figur
             continue
         rivals = {name: methods[name] for name in competing}
         yield f"differences_{facts.name}", forest(pairs, base=competing[0], methods=rivals, facts=facts)
-        # a method's own best images are no rival
-        others = [name for name in competing[1:] if "@" not in name and name in scored]
+        others = [name for name in competing[1:] if name in scored]
         if others and competing[0] in scored:
             figure = slopes(values, base=competing[0], rivals=others, methods=methods, facts=facts)
             yield f"slopes_{facts.name}", figure

@@ -31,7 +31,7 @@ function picture(source, name, side) {
 }
 
 function cell(pictures, hidden, caption, className = "") {
-  const pics = element("div", { className: pictures.length > 1 ? "pics many" : "pics" }, ...pictures);
+  const pics = element("div", { className: `pics ${["", "", "two"][pictures.length] ?? "many"}` }, ...pictures);
   if (hidden > 0) pics.append(element("span", { className: "rest", textContent: `+${hidden}` }));
   return element("figure", { className: "cell" }, pics, element("figcaption", { textContent: caption, className }));
 }
