@@ -17,6 +17,8 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
+from spin_bench.diffusion.token_grid import token_grid
+
 # (mask at the queries (1, queries, 1), number of keys) to what multiplies the weights (1, queries, keys)
 Control = Callable[[Tensor, int], Tensor]
 
@@ -61,12 +63,7 @@ class MaskedAttnProcessor:
 
 def at_tokens(mask: Tensor, tokens: int) -> Tensor:
     """`mask` (1, 1, H, W) on a layer's grid of `tokens`, (1, tokens, 1): bilinear, not antialiased, as published."""
-    height, width = mask.shape[-2:]
-    shrink = (height * width / tokens) ** 0.5
-    grid = (round(height / shrink), round(width / shrink))
-    if grid[0] * grid[1] != tokens:
-        raise ValueError(f"a mask of {height}x{width} has no grid of {tokens} tokens with its aspect")
-    return F.interpolate(mask, grid, mode="bilinear").flatten(2).transpose(1, 2)
+    return F.interpolate(mask, token_grid(mask, tokens), mode="bilinear").flatten(2).transpose(1, 2)
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor
 
+from spin_bench.diffusion.token_grid import token_grid
+
 
 class RegionAttnProcessor(AttnProcessor2_0):
     """`encoder_hidden_states` holds all contexts, joined along tokens: [inside the first region | ... | outside]."""
@@ -47,12 +49,7 @@ class RegionAttnProcessor(AttnProcessor2_0):
 
 def at_tokens(region: Tensor, tokens: int) -> Tensor:
     """Average `region` (N, K, h, w) down to a layer's grid of `tokens` and flatten it to (N, tokens, K)."""
-    height, width = region.shape[-2:]
-    shrink = (height * width / tokens) ** 0.5
-    grid = (round(height / shrink), round(width / shrink))
-    if grid[0] * grid[1] != tokens:
-        raise ValueError(f"a region of {height}x{width} has no grid of {tokens} tokens with its aspect")
-    return F.adaptive_avg_pool2d(region, grid).flatten(2).transpose(1, 2)
+    return F.adaptive_avg_pool2d(region, token_grid(region, tokens)).flatten(2).transpose(1, 2)
 
 
 def pair(inside: Tensor, outside: Tensor) -> Tensor:
