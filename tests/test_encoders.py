@@ -7,9 +7,11 @@ from types import ModuleType
 
 import pytest
 import torch
+import transformers
 from torch import Tensor, nn
 
 from spin_bench.case import Case
+from spin_bench.diffusion.latents import to_pictures
 from spin_bench.errors import UserError
 from spin_bench.metrics import encoders
 from spin_bench.metrics.available import usable
@@ -17,6 +19,7 @@ from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures
 from spin_bench.metrics.encoders import ENCODERS, SIDE, Encoders
 from spin_bench.metrics.registry import METRICS
+from spin_bench.mini.export import ZOO
 from spin_bench.stack import Stack
 
 CPU = torch.device("cpu")
@@ -132,3 +135,43 @@ def test_an_encoder_is_loaded_once_for_all_that_share_it(
     )
     shared = CaseFeatures(cases, stack, Encoders(CPU))
     assert shared.encoders["aesthetic"] is shared.encoders["aesthetic"] is len and loads == [CPU]
+
+
+def test_pick_score_is_the_scaled_cosine_of_both_towers(monkeypatch: pytest.MonkeyPatch):
+    """A small random CLIP in the place of PickScore's: its towers, projected and compared by hand."""
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(ZOO / "tokenizer")
+    common = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    words = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
+    torch.manual_seed(0)
+    network = transformers.CLIPModel(
+        transformers.CLIPConfig(
+            text_config=common | words, vision_config=common | {"patch_size": 32}, projection_dim=16
+        )
+    ).eval()
+    processor = transformers.CLIPProcessor(transformers.CLIPImageProcessor(), tokenizer)
+    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", lambda name: network)
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", lambda name: processor)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    prompts = ["a cat on the grass", "a dog"]
+    with torch.no_grad():
+        found = ENCODERS["pick_score"].load(CPU)(images, prompts)
+        seen = network.vision_model(**processor(images=to_pictures(images), return_tensors="pt")).pooler_output
+        said = network.text_model(**tokenizer(prompts, padding=True, return_tensors="pt")).pooler_output
+        cosine = nn.functional.cosine_similarity(network.visual_projection(seen), network.text_projection(said))
+        torch.testing.assert_close(found, network.logit_scale.exp() * cosine, atol=1e-4, rtol=0)
+    assert found[0] != found[1]
+
+
+def test_inception_sees_eight_bit_levels(monkeypatch: pytest.MonkeyPatch):
+    class Recorder(nn.Module):
+        def __init__(self, name: str, features_list: list[str]):
+            super().__init__()
+            assert (name, features_list) == ("inception-v3-compat", ["2048"])
+
+        def forward(self, images: Tensor) -> Tensor:
+            return images
+
+    monkeypatch.setattr("torchmetrics.image.fid.NoTrainInceptionV3", Recorder)
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
+    seen = ENCODERS["inception"].load(CPU)(levels / 127.5 - 1)
+    assert seen.dtype == torch.uint8 and torch.equal(seen, levels)

@@ -85,12 +85,15 @@ def _pick_score(device: torch.device) -> Callable[[Tensor, list[str]], Tensor]:
     network = AutoModel.from_pretrained("yuvalkirstain/PickScore_v1").eval().to(device)
 
     def score(images: Tensor, prompts: list[str]) -> Tensor:
-        text = processor(text=prompts, padding=True, truncation=True, max_length=PICK_TEXT, return_tensors="pt")
-        pixels = processor(images=to_pictures(images), return_tensors="pt")
-        text, pixels = text.to(device), pixels.to(device)
-        seen = F.normalize(network.get_image_features(**pixels), dim=1)
-        said = F.normalize(network.get_text_features(**text), dim=1)
-        return network.logit_scale.exp() * (seen * said).sum(1)
+        inputs = processor(
+            text=prompts,
+            images=to_pictures(images),
+            padding=True,
+            truncation=True,
+            max_length=PICK_TEXT,
+            return_tensors="pt",
+        )
+        return network(**inputs.to(device)).logits_per_image.diagonal()
 
     return score
 
