@@ -35,8 +35,8 @@ def seconds(workers: int, results: Path, words: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("overrides", nargs="*", default=["limit=32"], help="as for spin-bench")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("overrides", nargs="*", default=["limit=16"], help="as for spin-bench")
     options = parser.parse_args()
     best, tables = {1: float("inf"), 2: float("inf")}, set()
     for _ in range(options.rounds):
