@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from spin_bench.artefacts import Artefacts
+from spin_bench.case import Case
 from spin_bench.errors import PaintingError, UserError
 from spin_bench.methods import BUILT_IN
 from spin_bench.spin.choices import EXTRACTION, GENERATION, check
-from spin_bench.spin.context import semantic_context
+from spin_bench.spin.context import nearest_style, semantic_context
 from spin_bench.spin.painter import spin
 from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
 from spin_bench.stack import Stack
@@ -71,6 +73,18 @@ def test_a_prompt_too_long_for_the_text_fails_its_own_case(stack: Stack, cases, 
     with pytest.raises(PaintingError, match=f"case {long.id}"):
         semantic_context(long, vectors, settings, stack)
     assert semantic_context(replace(cases[0], prompt="a cat"), vectors, settings, stack).slots == slice(1, 2)
+
+
+def test_the_style_of_a_text_is_the_background_s(stack: Stack, cases: list[Case]):
+    """Scenes of each domain are called by its name."""
+    named = {case.domain: nearest_style(case, stack) for case in cases}
+    words = {"real": "photo", "cartoon": "cartoon", "painting": "painting", "sketch": "drawing"}
+    assert all(words[domain] in style for domain, style in named.items()) and len(named) > 1
+    settings, vectors = _settings({"text": "{style} of {}"}), stack.text_encoder.get_input_embeddings().weight[:1][None]
+    for case in cases:
+        spelt = _settings({"text": f"{named[case.domain]} of {{}}"})
+        found, expected = (semantic_context(case, vectors, chosen, stack) for chosen in (settings, spelt))
+        assert torch.equal(found.states, expected.states) and found.slots == expected.slots
 
 
 def test_a_backbone_is_a_part_that_the_pictures_depend_on(stack: Stack, artefacts: Artefacts):

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from spin_bench.diffusion.inpainting import expect_channels
 from spin_bench.errors import UserError, unknown
 from spin_bench.spin.backbone import BACKBONES
-from spin_bench.spin.context import OUTSIDE, PLACE, PROMPT, reads_reference, text_of
+from spin_bench.spin.context import OUTSIDE, PLACE, PROMPT, STYLE, STYLES, reads_reference, text_of
 from spin_bench.spin.embedding import LEARNED, slotted_prompt
 from spin_bench.spin.extraction import TEMPLATES
 from spin_bench.spin.injection import GRIDS, INJECTIONS
@@ -72,6 +72,6 @@ def _check_text(settings: SpinSettings, stack: Stack) -> None:
         raise UserError("spin: embedding.learns=conditioning learns the whole text: leave text empty")
     if INJECTIONS[settings.injection].only_slots and (whole or not reads_reference(settings)):
         raise UserError(f"spin: injection={settings.injection} hides a learned token: set injection=two_contexts")
-    for said in (template, text.replace(PROMPT, "")):
+    for said in (template, text.replace(PROMPT, "").replace(STYLE, STYLES[-1])):
         if PLACE in said:
             slotted_prompt(stack, said, settings.embedding.vectors)

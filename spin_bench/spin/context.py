@@ -15,7 +15,8 @@ from spin_bench.spin.settings import SpinSettings
 from spin_bench.spin.vocabulary import nearest_word
 from spin_bench.stack import Stack
 
-PLACE, PROMPT = "{}", "{prompt}"
+PLACE, PROMPT, STYLE = "{}", "{prompt}", "{style}"
+STYLES = ("a photo", "a cartoon animation", "an oil painting", "a pencil drawing")  # TF-ICON's domains in its words
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,13 @@ def reads_reference(settings: SpinSettings) -> bool:
 
 
 def semantic_context(case: Case, learned: Tensor | None, settings: SpinSettings, stack: Stack) -> Context:
-    """`learned` (1, ., width) in the text of the settings; None where the text has no place for it."""
+    """`learned` (1, ., width) in the text of the settings; None where the text has no place for it.
+
+    In the text, {prompt} stands for the case's prompt and {style} for what CLIP calls the style of the background.
+    """
     text = text_of(settings).replace(PROMPT, case.prompt)
+    if STYLE in text:
+        text = text.replace(STYLE, nearest_style(case, stack))
     if learned is None:
         return Context(encode_prompt(stack.tokenizer, stack.text_encoder, text), slice(0, 0))
     states = LEARNED[settings.embedding.learns].states
@@ -55,6 +61,13 @@ def _nothing(case: Case, stack: Stack) -> Tensor:
 
 def _prompt(case: Case, stack: Stack) -> Tensor:
     return encode_prompt(stack.tokenizer, stack.text_encoder, case.prompt)
+
+
+@torch.no_grad()
+def nearest_style(case: Case, stack: Stack) -> str:
+    """Those of STYLES that CLIP finds nearest to the background, which it must see whole: a hole looks like a style."""
+    texts = stack.clip.encode_text([f"{style} of a scene" for style in STYLES])
+    return STYLES[int((stack.clip.encode_image(to_tensor(case.background)) @ texts.T).argmax())]
 
 
 @torch.no_grad()
