@@ -28,9 +28,10 @@ def test_every_variant_paints_a_picture_of_its_own(name: str, stack: Stack, case
     settings = run_settings(compose([f"experiment={name}"]), methods(), METRICS)
     assert next(iter(settings.methods)) == "spin"
     assert settings.methods["spin"] == SpinSettings()
+    case = next(case for case in cases[1:] if case.domain in settings.dataset.domains)
     pictures = {}
     for row, chosen in settings.methods.items():
-        pictures[row] = spin(_quick(chosen), stack, artefacts)(cases[1], [5])[0].tobytes()
+        pictures[row] = spin(_quick(chosen), stack, artefacts)(case, [5])[0].tobytes()
     assert len(set(pictures.values())) == len(pictures), f"equal rows in {name}"
 
 
