@@ -15,6 +15,7 @@ from baselines.blended_latent_diffusion import BlendedLatentDiffusionSettings
 from baselines.powerpaint import PROMPTS, PowerPaintSettings
 from baselines.sd_inpaint import SdInpaintSettings
 from baselines.uni_paint import UniPaintSettings
+from spin_bench.spin.context import STYLE
 from spin_bench.spin.painter import SpinSettings
 
 UNET, INPAINT, POWERPAINT, PIXEL = "unet", "inpaint_unet", "powerpaint.unet", "pixel"
@@ -47,7 +48,7 @@ def spin(settings: SpinSettings, images: int) -> Passes:
             TEXT: 1 + reference.iterations + 3,  # null; each iteration; null, the outside's text and the embedding
             ENCODER: 2,
             DECODER: images,
-            CLIP: int(reference.init == "nearest_word"),
+            CLIP: int(reference.init == "nearest_word") + int(STYLE in settings.text),
             SALIENCY: int(reference.saliency == "learned"),
         }
     )

@@ -37,7 +37,7 @@ def _settings(changes: dict[str, Any]) -> SpinSettings:
         ({"embedding.template": "a photo"}, "embedding.template='a photo': say {} once"),
         ({"text": "{} and {}"}, "text='{} and {}': say {} once"),
         ({"text": "{}" + " photo" * 80}, "longer than the text encoder's window of"),
-        ({"embedding.learns": "conditioning", "text": "{} made of glass"}, "leave text empty"),
+        ({"embedding.learns": "conditioning", "text": "{} made of glass"}, "leave text as it is"),
         ({"injection": "token_column", "text": "{prompt}"}, "injection=token_column hides a learned token"),
         ({"injection": "token_column", "embedding.learns": "conditioning"}, "hides a learned token"),
     ],

@@ -22,6 +22,12 @@ from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
 from spin_bench.stack import Stack
 
 STEPS = 4
+STYLE_OF = {
+    "real": "a photo",
+    "cartoon": "a cartoon animation",
+    "painting": "an oil painting",
+    "sketch": "a pencil drawing",
+}
 PLAIN = SpinSettings(steps=STEPS, style_strength=0, embedding=EmbeddingSettings(iterations=0))
 
 
@@ -85,6 +91,7 @@ def _by_hand(
         {"start": "background", "blending": "none"},
         {"region_injection": False, "blending": "current", "paste": "paste"},
         {"text": "{} made of glass"},
+        {"text": ""},
         {"text": "{prompt}"},
     ],
     ids=str,
@@ -96,7 +103,8 @@ def test_painting_is_its_equations(changes: dict, stack: Stack, cases: list[Case
         semantic = _text(stack, case.prompt)
     else:
         (found,) = reference_embeddings([case], settings.embedding, stack, artefacts, backbone=settings.backbone)
-        prompt = slotted_prompt(stack, settings.text or "a photo of {}", 1)
+        text = settings.text.replace("{style}", STYLE_OF[case.domain]) or "a photo of {}"
+        prompt = slotted_prompt(stack, text, 1)
         semantic = encode_slotted(stack, prompt, found.value)
     expected = _by_hand(case, 21, settings, stack, [semantic], latent_mask(case.mask, stack.vae))
     assert _levels(painted, expected) <= 1
@@ -128,7 +136,7 @@ def test_several_references_share_a_picture(stack: Stack, cases: list[Case], art
     assert paint(cases[:1], [5])[0].tobytes() == alone(cases[0], [5])[0].tobytes()
     both = _halves(cases[0], cases[1])
     painted = paint(both, [5])[0]
-    prompt = slotted_prompt(stack, "a photo of {}", 1)
+    prompt = slotted_prompt(stack, f"{STYLE_OF[cases[0].domain]} of {{}}", 1)
     found = reference_embeddings(both, PLAIN.embedding, stack, artefacts)
     semantic = [encode_slotted(stack, prompt, artefact.value) for artefact in found]
     regions = torch.cat([latent_mask(case.mask, stack.vae) for case in both], 1)

@@ -68,8 +68,8 @@ def _check_text(settings: SpinSettings, stack: Stack) -> None:
     if text.count(PLACE) > 1:
         raise UserError(f"spin: text={text!r}: say {{}} once, where the reference goes, or not at all")
     whole = settings.embedding.learns == "conditioning"
-    if whole and settings.text:
-        raise UserError("spin: embedding.learns=conditioning learns the whole text: leave text empty")
+    if whole and settings.text not in ("", SpinSettings.text):
+        raise UserError("spin: embedding.learns=conditioning learns the whole text: leave text as it is")
     if INJECTIONS[settings.injection].only_slots and (whole or not reads_reference(settings)):
         raise UserError(f"spin: injection={settings.injection} hides a learned token: set injection=two_contexts")
     for said in (template, text.replace(PROMPT, "").replace(STYLE, STYLES[-1])):

@@ -28,7 +28,7 @@ from spin_bench.spin.settings import SpinSettings
 from spin_bench.spin.transitions import PASTES
 from spin_bench.stack import Stack
 
-VERSION = "1"  # raise when a change of this package changes pictures
+VERSION = "2"  # raise when a change of this package changes pictures
 
 FELL_BACK = "saliency_fell_back"  # fact of an image: its whole reference counted, saliency did not split it
 

@@ -48,7 +48,7 @@ class SpinSettings:
     style_stop: float = 0.7
     style_features: str = added("latents")  # latents | decoder | clip: of the predicted x0
     backbone: str = added("text_to_image")  # text_to_image | inpaint: the UNet of nine channels
-    text: str = added("")  # "": embedding.template; {} is the reference, {prompt} the prompt, {style} the scene's style
+    text: str = "{style} of {}"  # {} is the reference, {style} the scene's style, {prompt} the prompt; "": the template
     injection: str = added("two_contexts")  # two_contexts | token_column | after_softmax
     injection_grids: str = added("all")  # all | fine | coarse: layers of latent resolution, or those below it
     injection_stop: float = added(1.0)  # fraction of the steps after which nothing is injected
