@@ -41,7 +41,7 @@ SHIPPED = Recipe(
         "unet": Plan(steps=5500, lr=7e-4, warmup=200, decay=0.6, ema=0.999, weight_decay=0.0, seed=10_000),
         "inpaint_unet": Plan(steps=3000, lr=4e-4, warmup=100, decay=0.7, ema=0.998, weight_decay=0.0, seed=20_000),
         "powerpaint": Plan(steps=2000, lr=3e-4, warmup=100, decay=0.7, ema=0.998, weight_decay=0.0, seed=30_000),
-        "pixel": Plan(steps=7500, lr=8e-4, warmup=200, decay=0.6, ema=0.999, weight_decay=0.0),
+        "pixel": Plan(steps=12_000, lr=8e-4, warmup=200, decay=0.6, ema=0.999, weight_decay=0.0),
     },
     batches={
         "vae": 16,
