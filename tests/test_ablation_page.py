@@ -11,7 +11,7 @@ from spin_bench.report.ablations import END, START, filled, main, measured
 
 PAIRS = ["method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n"]
 VARIANTS = {
-    "wide": {"title": "wider", "style_strength": 0, "embedding": {"dilation": 1, "soft_saliency": True}},
+    "wide": {"title": "wider", "style_strength": 0, "text": "", "embedding": {"dilation": 1, "soft_saliency": True}},
     "late": {"title": "later", "style_start": 0.5},
 }
 
@@ -34,8 +34,8 @@ def test_without_results_there_are_dashes(experiments: Path, tmp_path: Path):
     text = measured(experiments, tmp_path)
     assert "`spin-bench experiment=ablation_toy`: not measured yet." in text
     row = next(line for line in text.splitlines() if "wider" in line)
-    assert "`style_strength=0 embedding.dilation=1 embedding.soft_saliency=true`" in row
-    assert [cell.strip() for cell in row.split("|")[3:-2]] == ["–"] * 6
+    assert '`style_strength=0 text="" embedding.dilation=1 embedding.soft_saliency=true`' in row
+    assert [cell.strip() for cell in row.split("|")[3:-2]] == ["–"] * 7
 
 
 def test_differences_say_variant_minus_default(experiments: Path, tmp_path: Path):

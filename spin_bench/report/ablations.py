@@ -21,8 +21,10 @@ from spin_bench.report.markdown import markdown_table
 RESULTS, PAGE, EXPERIMENTS = Path("results/reference/mini/mini"), Path("docs/spin.md"), Path("conf/experiment")
 START, END = "<!-- measured: filled by `python -m spin_bench.report.ablations` -->", "<!-- end of measured -->"
 BASE = "spin"
+QUOTES = '""'  # an empty text, as one would type it
 METRICS = {  # columns
     "clip_i_crop": "CLIP-I ↑",
+    "clip_i_truth": "CLIP-I truth ↑",
     "judge_i_crop": "ImageNet-I ↑",
     "clip_i_surroundings": "surroundings ↓",
     "coherence_style_seam": "coherence ↑",
@@ -37,7 +39,8 @@ def settings_of(changes: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from settings_of(value, f"{prefix}{name}.")
         elif prefix or name != "title":
-            yield f"{prefix}{name}={str(value).lower() if isinstance(value, bool) else value}"
+            shown = str(value).lower() if isinstance(value, bool) else value
+            yield f"{prefix}{name}={shown if shown != '' else QUOTES}"
 
 
 def ablation_rows(name: str, variants: Mapping[str, Mapping[str, Any]], folder: Path) -> list[list[str]]:
