@@ -35,7 +35,7 @@ def test_without_results_there_are_dashes(experiments: Path, tmp_path: Path):
     assert "`spin-bench experiment=ablation_toy`: not measured yet." in text
     row = next(line for line in text.splitlines() if "wider" in line)
     assert '`style_strength=0 text="" embedding.dilation=1 embedding.soft_saliency=true`' in row
-    assert [cell.strip() for cell in row.split("|")[3:-2]] == ["–"] * 7
+    assert [cell.strip() for cell in row.split("|")[3:-2]] == ["–"] * 8
 
 
 def test_differences_say_variant_minus_default(experiments: Path, tmp_path: Path):
@@ -47,6 +47,10 @@ def test_differences_say_variant_minus_default(experiments: Path, tmp_path: Path
         ("wide", "late", "clip_i_crop", -0.11, -0.2, -0.1, 0.01, 0.01, 0.1, 48),
     ]
     pd.DataFrame(rows, columns=PAIRS).to_csv(folder / "paired.csv", index=False)
+    costs = {"method": ["spin", "wide", "late"], "seconds_per_image": [1.5, 2.25, float("nan")]}
+    pd.DataFrame(costs).to_csv(folder / "cost.csv", index=False)
+    means = {"method": ["spin", "wide"], "metric": ["clip_i_crop"] * 2, "mean": [0.7, 0.8], "n": [48, 48]}
+    pd.DataFrame(means).to_csv(folder / "table.csv", index=False)
     deviations = "- Deviation: Spin: steps=25 (default 50): set for this run\n- Deviation: later: style_start=0.5: x\n"
     (folder / "table.md").write_text(f"# toy\n\nn = 48 cases (real 48); images per case: 2\n\n{deviations}")
     text = measured(experiments, tmp_path)
@@ -55,7 +59,9 @@ def test_differences_say_variant_minus_default(experiments: Path, tmp_path: Path
     lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
     assert "**-0.100 [-0.150, -0.050]**" in lines["wider"]
     assert "| 0.010 [-0.010, 0.030] |" in " ".join(lines["later"].split())
-    assert lines["later"].rstrip(" |").endswith("48")
+    cells = {name: [cell.strip() for cell in line.split("|")[2:-1]] for name, line in lines.items()}
+    assert cells["Spin"] == ["the default: means", "0.700", *["–"] * 6, "1.50", "48"]
+    assert cells["wider"][-2:] == ["2.25", "48"] and cells["later"][-2:] == ["–", "48"]
 
 
 def test_only_what_is_between_the_marks_changes(tmp_path: Path):

@@ -4,6 +4,7 @@ The page gets one table over all of them, a row a variant, its paired difference
 checkout; a variant without results has dashes, so that no number on the page has another source.
 """
 
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -44,11 +45,17 @@ def settings_of(changes: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def ablation_rows(name: str, variants: Mapping[str, Mapping[str, Any]], folder: Path) -> list[list[str]]:
-    """A row a variant: its title, what it changes, its differences, and over how many cases."""
-    path = folder / "paired.csv"
-    pairs = pd.read_csv(path) if path.exists() else None
+    """The default's means, then a row a variant: what it changes, its differences, seconds an image, how many cases."""
+    pairs, means, costs = (_table(folder / file) for file in ("paired.csv", "table.csv", "cost.csv"))
+    seconds = {} if costs is None else costs.set_index("method")["seconds_per_image"].to_dict()
     columns = {} if pairs is None else {metric: differences(pairs, base=BASE, metric=metric) for metric in METRICS}
     rows = []
+    if means is not None:
+        own = means[means["method"] == BASE].set_index("metric")
+        cells = [number(own["mean"].get(metric, math.nan), 3) for metric in METRICS]
+        rows.append(
+            ["Spin", "the default: means", *cells, number(seconds.get(BASE, math.nan), 2), str(int(own["n"].max()))]
+        )
     for variant, changes in variants.items():
         cells, counts = [], []
         for metric in METRICS:
@@ -61,8 +68,13 @@ def ablation_rows(name: str, variants: Mapping[str, Mapping[str, Any]], folder: 
             text = f"{number(row['diff'], 3)} {interval(row['lo'], row['hi'], 3)}"
             cells.append(f"**{text}**" if row["lo"] > 0 or row["hi"] < 0 else text)
         switches = "`" + " ".join(settings_of(changes)) + "`"
-        rows.append([str(changes["title"]), switches, *cells, str(max(counts, default=0))])
+        cost = number(seconds.get(variant, math.nan), 2)
+        rows.append([str(changes["title"]), switches, *cells, cost, str(max(counts, default=0))])
     return rows
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    return pd.read_csv(path) if path.exists() else None
 
 
 def measured(experiments: Path, results: Path) -> str:
@@ -71,7 +83,7 @@ def measured(experiments: Path, results: Path) -> str:
     for path in sorted(experiments.glob("ablation_*.yaml")):
         variants = yaml.safe_load(path.read_text())["variants"][BASE]
         rows = ablation_rows(path.stem, variants, results / path.stem)
-        head = ["variant", "switch", *METRICS.values(), "cases"]
+        head = ["variant", "switch", *METRICS.values(), "s an image", "cases"]
         parts += [f"### {path.stem}", f"`spin-bench experiment={path.stem}`{_conditions(results / path.stem)}"]
         parts.append(markdown_table(head, rows))
     return "\n\n".join(parts)
