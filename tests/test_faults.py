@@ -113,6 +113,10 @@ def test_verify_finds_a_flipped_bit_and_the_run_heals_it(
     assert "16 pictures, all as they were written" in capsys.readouterr().out
 
 
+def _lines(folder: Path) -> int:
+    return sum(len(shard.read_bytes().splitlines()) for shard in folder.rglob("*.jsonl"))
+
+
 @pytest.mark.parametrize("lost", [1, 40])
 def test_a_torn_line_costs_what_it_said(
     benchmark_root: Path, tmp_path: Path, stack: Stack, whole: Run, lost: int, caplog: pytest.LogCaptureFixture
@@ -122,9 +126,10 @@ def test_a_torn_line_costs_what_it_said(
     for shard in (tmp_path / "torn").rglob("*.jsonl"):
         shard.write_bytes(shard.read_bytes()[:-lost])
     again = fake_run(benchmark_root, tmp_path / "torn", stack)
-    before = len(journal_of(again).events(("score",)))
+    before, lines = len(journal_of(again).events(("score",))), _lines(tmp_path / "torn")
     work(again)
     assert "its last line is torn and ignored" in caplog.text
-    assert len(journal_of(again).events(("score",))) - before == 2 * 4  # the last case of each method
+    assert len(journal_of(again).events(("score",))) - before == 4  # each metric once, over the pictures of both lines
+    assert _lines(tmp_path / "torn") - lines == 2  # the last case of each method
     assert len(journal_of(again).events(("paint",))) == 16
     assert table(again) == table(whole)
