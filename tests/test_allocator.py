@@ -9,6 +9,7 @@ import pytest
 
 from spin_bench.allocator import OFF, SETTINGS, missing_settings
 
+# musl's and macOS's allocators know none of these variables.
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are glibc's")
 
 

@@ -26,6 +26,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     if not _mount(folder, "size=128k"):
+        # Only root may mount, and no quota of an ordinary user fills up with the error of a full disk.
         pytest.skip("this user may not mount a file system")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
