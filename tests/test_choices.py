@@ -35,6 +35,7 @@ def _settings(changes: dict[str, Any]) -> SpinSettings:
         ({"embedding.vectors": 0}, "spin: embedding.vectors=0: must be at least 1"),
         ({"embedding.vectors": 60}, "with vectors=60 is"),
         ({"embedding.template": "a photo"}, "embedding.template='a photo': say {} once"),
+        ({"text": "{stile} of {}"}, "{stile} stands for nothing: write {}, {prompt} or {style}"),
         ({"text": "{} and {}"}, "text='{} and {}': say {} once"),
         ({"text": "{}" + " photo" * 80}, "longer than the text encoder's window of"),
         ({"embedding.learns": "conditioning", "text": "{} made of glass"}, "leave text as it is"),

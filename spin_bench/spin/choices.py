@@ -1,5 +1,6 @@
 """Every switch of Spin that names a choice, and what it can be: a wrong one is said before anything is painted."""
 
+import re
 from collections.abc import Collection
 
 from spin_bench.diffusion.inpainting import expect_channels
@@ -67,6 +68,8 @@ def _check_text(settings: SpinSettings, stack: Stack) -> None:
         raise UserError(f"spin: embedding.template={template!r}: say {{}} once, where the reference goes")
     if text.count(PLACE) > 1:
         raise UserError(f"spin: text={text!r}: say {{}} once, where the reference goes, or not at all")
+    for place in sorted(set(re.findall(r"\{.*?\}", text)) - {PLACE, PROMPT, STYLE}):
+        raise UserError(f"spin: text={text!r}: {place} stands for nothing: write {PLACE}, {PROMPT} or {STYLE}")
     whole = settings.embedding.learns == "conditioning"
     if whole and settings.text not in ("", SpinSettings.text):
         raise UserError("spin: embedding.learns=conditioning learns the whole text: leave text as it is")
