@@ -63,7 +63,7 @@ def _about(run: Run, titles: Mapping[str, str], records: Mapping[str, Facts], no
         methods=dict(titles),
         records=dict(records),
         ranked=tuple(name for name in run.keys if run.methods[name].ranked_by),
-        cases=tuple(AboutCase(case.id, case.domain, case.prompt) for case in run.cases),
+        cases=tuple(AboutCase(case.id, case.domain, case.prompt, case.novel) for case in run.cases),
         painted=painted,
     )
 

@@ -17,6 +17,7 @@ from spin_bench.report.gallery import write_gallery
 from spin_bench.report.inputs import write_inputs
 from spin_bench.report.numbers import numbers_of
 from spin_bench.report.results import About, AboutCase, Results, read_results, write_about
+from spin_bench.report.subsets import numbers_of_subsets
 from spin_bench.report.tables import write_cost, write_scores
 
 METHODS = {"spin": "Spin", "uni_paint": "Uni", "oracle": "oracle"}
@@ -41,11 +42,11 @@ PROVENANCE = {
 }
 
 
-def make_case(i: int, domain: str, prompt: str) -> Case:
+def make_case(i: int, domain: str, prompt: str, *, novel: bool = False) -> Case:
     plain = Image.new("RGB", (16, 16), (20 * i % 256, 99, 9))
     mask = Image.new("L", (16, 16), 0)
     mask.paste(255, (4, 4, 12, 12))
-    return Case(f"{domain}-{i:04d}", domain, prompt, plain, mask, plain.resize((64, 32)), None)
+    return Case(f"{domain}-{i:04d}", domain, prompt, plain, mask, plain.resize((64, 32)), None, novel=novel)
 
 
 def make_scores(cases: list[Case], images: dict[str, int]) -> pd.DataFrame:
@@ -90,7 +91,7 @@ def make_folder(
         methods=methods,
         records=records,
         ranked=(),
-        cases=tuple(AboutCase(case.id, case.domain, case.prompt) for case in cases),
+        cases=tuple(AboutCase(case.id, case.domain, case.prompt, case.novel) for case in cases),
         painted={(method, case.id): tuple(ks) for method, ks in images.items() for case in cases},
     )
     costs = pd.DataFrame({"method": list(images), "case": "c", "k": 0, "seconds": 2.0, "peak_memory_mb": math.nan})
@@ -107,13 +108,13 @@ def gallery_of(results: Results, *, ballot: bool = False) -> Path:
     numbers = numbers_of(
         results.scores, methods=about.methods, records=about.records, title=about.title, notes=about.notes
     )
-    return write_gallery(results, numbers, figures=[], ballot=ballot)
+    return write_gallery(results, numbers, numbers_of_subsets(results), figures=[], ballot=ballot)
 
 
 def write_results(folder: Path) -> Path:
-    """Both pages: 12 cases, one of them with a prompt that tries to break out."""
+    """Both pages: 12 cases, one of them with a prompt that tries to break out, every second with an unseen object."""
     prompts = [NASTY, *(f"a cat no. {i}" if i % 2 else f"a dog no. {i}" for i in range(1, 12))]
-    cases = [make_case(i, "real" if i < 8 else "sketch", prompt) for i, prompt in enumerate(prompts)]
+    cases = [make_case(i, "real" if i < 8 else "sketch", prompt, novel=i % 2 == 1) for i, prompt in enumerate(prompts)]
     paint(folder, cases, IMAGES)
     scores = make_scores(cases, IMAGES)
     scores.loc[(scores["case"] == "real-0003") & (scores["method"] == "spin"), "value"] = math.nan

@@ -19,7 +19,8 @@ from spin_bench.mini.export import ZOO
 from spin_bench.stacks.config import StackConfig
 from spin_bench.stacks.load import load_stack
 
-TABLES = ("table.md", "table.csv", "paired.csv", "table.tex", "scores.parquet", "grid.png")
+NUMBERS = ("table.md", "table.csv", "paired.csv", "table.tex", "subsets.csv", "subsets_paired.csv", "scores.parquet")
+TABLES = (*NUMBERS, "grid.png")
 
 
 def _arguments(root: Path, results: Path, *more: str) -> list[str]:

@@ -95,13 +95,30 @@ def test_browser_sorts_and_filters(browser: Any, folder: Path):
     assert order(browser) == [*sorted(spin, key=lambda case: spin[case]), "real-0003"]
     choose(browser, metric="0", rival="1", order="apart")
     assert order(browser) == [*sorted(spin, key=lambda case: -abs(spin[case] - uni[case])), "real-0003"]
-    choose(browser, domain="sketch")
+    choose(browser, subset="sketch")
     assert set(order(browser)) == {case for case in spin if case.startswith("sketch")}
+    assert text_of(browser, "size").startswith("n = 12 cases")  # four are too few for a table of their own
     choose(browser, find="cat no. 9")
     assert order(browser) == ["sketch-0009"] and text_of(browser, "count") == "1 of 12 cases"
     choose(browser, find="nothing of the kind")
     assert order(browser) == [] and browser.execute_script("return !document.getElementById('none').hidden")
     assert no_complaints(browser)
+
+
+def test_browser_shows_the_table_of_the_chosen_cases(browser: Any, folder: Path):
+    opened(browser, folder / "index.html")
+    means = "[...document.querySelectorAll('#numbers tbody:not([hidden]) .mean')].map((mean) => mean.textContent)"
+    of_all = browser.execute_script(f"return {means}")
+    choose(browser, subset="unseen objects")
+    assert text_of(browser, "size") == (
+        "unseen objects: n = 6 cases (real 4, sketch 2); images per case: 6 (Uni 2, oracle 1)."
+    )
+    assert text_of(browser, "missing").startswith("Missing cases: Spin: CLIP-I 1, LPIPS 1")
+    uni = sum(0.9005 - 0.5 * c / 12 for c in range(1, 12, 2)) / 6
+    assert browser.execute_script(f"return {means}")[2] == f"{uni:.3f}"
+    assert set(order(browser)) == {f"{'real' if c < 8 else 'sketch'}-{c:04d}" for c in range(1, 12, 2)}
+    choose(browser, subset="")
+    assert browser.execute_script(f"return {means}") == of_all and no_complaints(browser)
 
 
 def test_browser_sorts_by_a_number_of_the_table(browser: Any, folder: Path):

@@ -20,7 +20,7 @@ from spin_bench.report.numbers import numbers_of
 from spin_bench.report.tables import terminal_table, terminal_tables, write_cost, write_scores, write_tables
 from spin_bench.stats import compare, summarise
 
-FILES = {"table.md", "table.csv", "paired.csv", "table.tex", "scores.parquet"}
+FILES = {"table.md", "table.csv", "paired.csv", "subsets.csv", "subsets_paired.csv", "table.tex", "scores.parquet"}
 METHODS = {"spin": "Spin", "sd_inpaint": "SD-inpaint", "uni_paint": "Uni", "oracle": "oracle"}
 
 
@@ -49,7 +49,7 @@ def level(metrics: tuple[str, ...] = ("clip_i", "lpips_bg"), **means: float) -> 
 def write(scores: pd.DataFrame, folder: Path, *, records: Mapping[str, Facts] = RECORDS, title: str = "Mini") -> str:
     numbers = numbers_of(scores, methods=METHODS, records=records, title=title, notes=["not a paper number"])
     write_scores(scores, folder)
-    return write_tables(numbers, folder)
+    return write_tables(numbers, {}, folder)
 
 
 def bold(markdown: str) -> list[tuple[str, int]]:

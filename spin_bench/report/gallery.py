@@ -21,16 +21,20 @@ from spin_bench.report.numbers import Numbers
 from spin_bench.report.overview import overview
 from spin_bench.report.pages import page
 from spin_bench.report.results import About, Results
+from spin_bench.report.subsets import names_of, subsets
 
 SCRIPTS = ("common.js", "compare.js", "gallery.js")
-TABLES = ("table.md", "table.csv", "table.tex", "paired.csv", "cost.csv", "scores.parquet")
-FILES = (*TABLES, "config.yaml", "provenance.json")  # to link
+TABLES = ("table.md", "table.csv", "table.tex", "paired.csv", "subsets.csv", "subsets_paired.csv", "cost.csv")
+FILES = (*TABLES, "scores.parquet", "config.yaml", "provenance.json")  # to link
 MORE_DIGITS = 2  # of a score in the page beyond those that are printed, so that sorting does not tie
 
 
-def write_gallery(results: Results, numbers: Numbers, *, figures: Sequence[Path], ballot: bool) -> Path:
+def write_gallery(
+    results: Results, numbers: Numbers, parts: Mapping[str, Numbers], *, figures: Sequence[Path], ballot: bool
+) -> Path:
     """Write `index.html` into the results folder, which holds `inputs` and `images`; return the page.
 
+    `parts` are the numbers of subsets of the cases, by name: choosing one of them shows its table and its cases.
     `figures` are files below the folder to show, the first one largest; `ballot` says that vote.html stands beside it.
     """
     about, folder = results.about, results.folder
@@ -39,7 +43,8 @@ def write_gallery(results: Results, numbers: Numbers, *, figures: Sequence[Path]
     content = {
         "title": about.title,
         "notes": about.notes,
-        "overview": overview(numbers.sheet, results.costs),
+        "overviews": {"": overview(numbers.sheet, results.costs)}
+        | {name: overview(part.sheet, results.costs) for name, part in parts.items()},
         "legend": legend_of_cells(),
         "figures": [path.relative_to(folder).as_posix() for path in figures],
         "files": [name for name in FILES if (folder / name).exists()],
@@ -54,12 +59,13 @@ def write_gallery(results: Results, numbers: Numbers, *, figures: Sequence[Path]
 
 def _data(
     about: About, methods: Mapping[str, str], values: Mapping[tuple[str, str, int, str], float]
-) -> dict[str, list[dict[str, object]]]:
+) -> dict[str, object]:
     """What the page's script reads: a case's `scores` are indexed by method, image, metric, null where missing."""
     colours = method_colours(methods)
     better = {True: 1, False: -1, None: 0}
     of_case = {case.id: [about.painted.get((name, case.id), ()) for name in methods] for case in about.cases}
     return {
+        "subsets": list(subsets(about.cases)),
         "metrics": [
             {"title": facts.title, "unit": facts.unit, "digits": facts.digits, "better": better[facts.higher_is_better]}
             for facts in about.records.values()
@@ -71,6 +77,7 @@ def _data(
         "cases": [
             {
                 **asdict(case),
+                "subsets": names_of(case),
                 "images": of_case[case.id],
                 "scores": [
                     [[values.get((name, case.id, k, metric)) for metric in about.records] for k in ks]

@@ -8,16 +8,12 @@ from spin_bench.report.sheet import FEWEST_CASES, Sheet
 BETTER = {"↑": "higher is better", "↓": "lower is better", "": "neither end is better"}
 
 
-def markdown(sheet: Sheet) -> str:
-    """Heading, size, table, what is missing, legend, notes; ends with one newline."""
-    rows = [
-        [name, *(_cell(sheet, method, metric) for metric in sheet.records)] for method, name in sheet.methods.items()
-    ]
+def markdown(sheet: Sheet, subsets: Sequence[Sheet] = ()) -> str:
+    """Heading, size, table, what is missing, the same of each subset, legend, notes; ends with one newline."""
     parts = [
         f"# {sheet.title}",
-        sheet.size,
-        markdown_table(["Method", *(header(facts) for facts in sheet.records.values())], rows),
-        "\n\n".join(sheet.missing),
+        *_numbers(sheet),
+        *(part for subset in subsets for part in (f"## {subset.title}", *_numbers(subset))),
         legend_of_cells(),
         "\n".join(_legend(sheet)),
         "\n".join(f"- {note}" for note in sheet.notes),
@@ -40,6 +36,14 @@ def legend_of_cells() -> str:
         "Cells: mean over cases [95 % BCa bootstrap interval]. Bold: the best method, only where its paired interval "
         f"against every other one excludes 0 over at least {FEWEST_CASES} cases; bounding rows do not compete."
     )
+
+
+def _numbers(sheet: Sheet) -> list[str]:
+    head = ["Method", *(header(facts) for facts in sheet.records.values())]
+    rows = [
+        [name, *(_cell(sheet, method, metric) for metric in sheet.records)] for method, name in sheet.methods.items()
+    ]
+    return [sheet.size, markdown_table(head, rows), "\n\n".join(sheet.missing)]
 
 
 def _legend(sheet: Sheet) -> list[str]:

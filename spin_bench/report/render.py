@@ -14,6 +14,7 @@ from spin_bench.report.grid import GridRow, write_grid
 from spin_bench.report.inputs import INPUTS
 from spin_bench.report.numbers import numbers_of
 from spin_bench.report.results import AboutCase, Results, read_results
+from spin_bench.report.subsets import numbers_of_subsets
 from spin_bench.report.tables import terminal_tables, write_tables
 
 GRID_ROWS = 12
@@ -30,11 +31,12 @@ def render(folder: Path, *, width: int) -> list[Table]:
     numbers = numbers_of(
         results.scores, methods=about.methods, records=about.records, title=about.title, notes=about.notes
     )
-    write_tables(numbers, folder)
+    subsets = numbers_of_subsets(results)
+    write_tables(numbers, subsets, folder)
     figures = write_figures(numbers, results.costs, folder / "figures")
     _remove_others(folder / "figures", figures)
     _write_grid(results)
-    write_gallery(results, numbers, figures=figures, ballot=_ballot(results))
+    write_gallery(results, numbers, subsets, figures=figures, ballot=_ballot(results))
     return terminal_tables(numbers.summary, about.methods, about.records, width=width)
 
 

@@ -30,6 +30,7 @@ class AboutCase:
     id: str
     domain: str
     prompt: str
+    novel: bool = False  # none of the models was trained on its object
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Scores and costs are kept apart: the files of `write_tables` hold no time stamp 
 the same bytes on every machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ from spin_bench.report.facts import MetricFacts, header, interval, number, span
 from spin_bench.report.latex import latex
 from spin_bench.report.markdown import markdown, markdown_table
 from spin_bench.report.numbers import Numbers, check_known
-from spin_bench.stats import KEY
+from spin_bench.stats import KEY, PAIRS, SUMMARY
 
 SCORES = ["method", "case", "domain", "k", "seed", "metric", "value"]
 COST = ["method", "images", "seconds_per_image", "peak_memory_mb"]
@@ -28,9 +28,14 @@ def write_scores(scores: pd.DataFrame, folder: Path) -> None:
     write_whole(folder / "scores.parquet", ordered.to_parquet(index=False))
 
 
-def write_tables(numbers: Numbers, folder: Path) -> str:
-    """Write table.md, table.csv, paired.csv and table.tex into `folder`; return the Markdown."""
-    text = markdown(numbers.sheet)
+def write_tables(numbers: Numbers, subsets: Mapping[str, Numbers], folder: Path) -> str:
+    """Write table.md, table.csv, paired.csv and table.tex into `folder`; return the Markdown.
+
+    `subsets` stand in the Markdown and, with their name in front, in subsets.csv and subsets_paired.csv.
+    """
+    text = markdown(numbers.sheet, [part.sheet for part in subsets.values()])
+    write_whole(folder / "subsets.csv", _csv(_stacked(SUMMARY, {name: part.summary for name, part in subsets.items()})))
+    write_whole(folder / "subsets_paired.csv", _csv(_stacked(PAIRS, {name: p.pairs for name, p in subsets.items()})))
     write_whole(folder / "table.csv", _csv(numbers.summary))
     write_whole(folder / "paired.csv", _csv(numbers.pairs))
     write_whole(folder / "table.tex", latex(numbers.sheet).encode())
@@ -90,6 +95,12 @@ def terminal_tables(
             groups.append([])
         groups[-1].append(metric)
     return [terminal_table(summary, methods, {m: records[m] for m in group}) for group in groups]
+
+
+def _stacked(columns: Sequence[str], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """`frames` over each other, a column `subset` before the others."""
+    named = [frame.assign(subset=name) for name, frame in frames.items()]
+    return pd.concat(named or [pd.DataFrame(columns=columns)]).reindex(columns=["subset", *columns])
 
 
 def _csv(frame: pd.DataFrame) -> bytes:

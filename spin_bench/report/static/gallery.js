@@ -96,8 +96,8 @@ function update() {
   byId("order").options[2].disabled = !paired;
   if (!paired && byId("order").value === "apart") byId("order").value = "best";
   const words = byId("find").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const domain = byId("domain").value;
-  const kept = rows.filter((row) => (!domain || row.item.domain === domain) && words.every((word) => row.text.includes(word)));
+  const subset = byId("subset").value;
+  const kept = rows.filter((row) => (!subset || row.item.subsets.includes(subset)) && words.every((word) => row.text.includes(word)));
   for (const row of rows) {
     nearby.unobserve(row);
     empty(row);
@@ -107,10 +107,20 @@ function update() {
   byId("rows").replaceChildren(...visible);
   visible.forEach((row) => nearby.observe(row));
   byId("none").hidden = visible.length > 0;
+  showNumbers(subset);
   byId("count").textContent = `${visible.length} of ${rows.length} cases`;
   at.row = 0;
   byId("main").scrollTop = Math.min(byId("main").scrollTop, rowsTop()); // what is above the rows stays where it is
   mark();
+}
+
+/** The table of the chosen cases; that of all where they are too few for one of their own. */
+function showNumbers(subset) {
+  const bodies = [...byId("numbers").tBodies];
+  const shown = bodies.find((body) => body.dataset.subset === subset) ?? bodies[0];
+  for (const body of bodies) body.hidden = body !== shown;
+  byId("size").textContent = `${shown.dataset.subset && `${shown.dataset.subset}: `}${shown.dataset.size}.`;
+  byId("missing").textContent = shown.dataset.missing;
 }
 
 /** Where the first row stands right under the head. */
@@ -189,8 +199,7 @@ compare.dialog.addEventListener("close", () => byId("main").focus()); // not the
 byId("metric").append(option(-1, "case order"), ...data.metrics.map((metric, i) => option(i, metricName(metric))));
 byId("method").append(...data.methods.map((method, m) => option(m, method.title)));
 byId("rival").append(option(-1, "nothing"), ...data.methods.map((method, m) => option(m, method.title)));
-const domains = [...new Set(data.cases.map((item) => item.domain))].sort();
-byId("domain").append(option("", "all"), ...domains.map((domain) => option(domain, domain)));
+byId("subset").append(option("", "all"), ...data.subsets.map((subset) => option(subset, subset)));
 byId("heads").append(
   element("div", { className: "about", textContent: "case" }),
   ...INPUTS.map((input) => element("div", { textContent: input })),
@@ -200,6 +209,6 @@ byId("heads").append(
     return element("div", {}, swatch, method.title);
   }),
 );
-for (const id of ["metric", "method", "rival", "order", "domain"]) byId(id).addEventListener("change", update);
+for (const id of ["metric", "method", "rival", "order", "subset"]) byId(id).addEventListener("change", update);
 byId("find").addEventListener("input", update);
 update();

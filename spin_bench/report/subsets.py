@@ -1,0 +1,39 @@
+"""Parts of a run's cases that have a table of their own: each domain, and objects that no model was trained on.
+
+A method that paints by words can only paint what its model knows; a reference is worth most where the model does not.
+One mean over both hides it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from spin_bench.report.numbers import Numbers, numbers_of
+from spin_bench.report.results import AboutCase, Results
+from spin_bench.report.sheet import FEWEST_CASES
+
+SEEN, UNSEEN = "objects seen in training", "unseen objects"
+
+
+def names_of(case: AboutCase) -> tuple[str, str]:
+    """The subsets that a case belongs to."""
+    return case.domain, UNSEEN if case.novel else SEEN
+
+
+def subsets(cases: Sequence[AboutCase]) -> dict[str, frozenset[str]]:
+    """Name -> ids of its cases, in the order of the names; what every case belongs to is no subset."""
+    found: dict[str, set[str]] = {}
+    for case in cases:
+        for name in names_of(case):
+            found.setdefault(name, set()).add(case.id)
+    return {name: frozenset(found[name]) for name in sorted(found) if len(found[name]) < len(cases)}
+
+
+def numbers_of_subsets(results: Results) -> Mapping[str, Numbers]:
+    """Name -> its numbers, under the run's own rows and columns; none of fewer than `FEWEST_CASES` cases."""
+    scores, about = results.scores, results.about
+    return {
+        name: numbers_of(
+            scores[scores["case"].isin(cases)], methods=about.methods, records=about.records, title=name, notes=()
+        )
+        for name, cases in subsets(about.cases).items()
+        if len(cases) >= FEWEST_CASES
+    }
