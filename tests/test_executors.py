@@ -1,7 +1,10 @@
 """Shares are disjoint, whole and even, whatever starts the workers; Ray's actors end with the bytes of one process."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -125,6 +128,16 @@ def test_the_last_worker_folds(benchmark_root: Path, tmp_path: Path, capsys: pyt
     assert main(["fold", *words[:-1]]) == DONE
 
 
+def test_torchrun_ends_with_the_bytes_of_one_process(benchmark_root: Path, tmp_path: Path):
+    assert main(_words(benchmark_root, tmp_path / "one")) == DONE
+    words = _words(benchmark_root, tmp_path / "two", "executor=env")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "spin_bench"]
+    done = subprocess.run([*torchrun, *words], capture_output=True, text=True, timeout=300, check=True)
+    shares = re.findall(r"worker (\d) of 2: (\d) of 6 units", done.stdout)
+    assert sorted(shares) == [("0", "3"), ("1", "3")]
+    _same_numbers(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -170,6 +183,10 @@ def test_ray_ends_with_the_bytes_of_one_process_though_an_actor_is_killed(benchm
     assert main(_words(benchmark_root, tmp_path / "two", "executor=ray", "executor.workers=2")) == DONE
     killer.join(10)
     assert len(killed) == 1
+    _same_numbers(tmp_path)
+
+
+def _same_numbers(root: Path) -> None:
     for name in ("scores.parquet", "table.csv", "paired.csv"):
-        one, two = ((tmp_path / run / "mini" / "mini" / "table1" / name).read_bytes() for run in ("one", "two"))
+        one, two = ((root / run / "mini" / "mini" / "table1" / name).read_bytes() for run in ("one", "two"))
         assert one == two, name
