@@ -34,7 +34,10 @@ class Passes:
 
 
 def spin(settings: SpinSettings, images: int) -> Passes:
-    """Once a reference: the embedding. Once a case: background and texts. Once an image: guided steps and decoding."""
+    """Once a reference: the embedding. Once a case: background and texts. Once an image: guided steps and decoding.
+
+    Of a photograph: a scene in another style has its text read once more, by `style_words`.
+    """
     reference = settings.embedding
     rows = reference.iterations * reference.batch
     styled = sum(

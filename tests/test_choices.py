@@ -12,7 +12,7 @@ from spin_bench.case import Case
 from spin_bench.errors import PaintingError, UserError
 from spin_bench.methods import BUILT_IN
 from spin_bench.spin.choices import EXTRACTION, GENERATION, check
-from spin_bench.spin.context import nearest_style, semantic_context
+from spin_bench.spin.context import PHOTO, Context, nearest_style, semantic_contexts
 from spin_bench.spin.painter import spin
 from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
 from spin_bench.stack import Stack
@@ -36,6 +36,7 @@ def _settings(changes: dict[str, Any]) -> SpinSettings:
         ({"embedding.vectors": 60}, "with vectors=60 is"),
         ({"embedding.template": "a photo"}, "embedding.template='a photo': say {} once"),
         ({"text": "{stile} of {}"}, "{stile} stands for nothing: write {}, {prompt} or {style}"),
+        ({"style_words": 1.5}, "style_words=1.5: a share of the region, from 0 to 1"),
         ({"text": "{} and {}"}, "text='{} and {}': say {} once"),
         ({"text": "{}" + " photo" * 80}, "longer than the text encoder's window of"),
         ({"embedding.learns": "conditioning", "text": "{} made of glass"}, "leave text as it is"),
@@ -72,8 +73,9 @@ def test_a_prompt_too_long_for_the_text_fails_its_own_case(stack: Stack, cases, 
     settings = _settings({"text": "{}, {prompt}"})
     vectors = stack.text_encoder.get_input_embeddings().weight[:1][None]
     with pytest.raises(PaintingError, match=f"case {long.id}"):
-        semantic_context(long, vectors, settings, stack)
-    assert semantic_context(replace(cases[0], prompt="a cat"), vectors, settings, stack).slots == slice(1, 2)
+        semantic_contexts(long, vectors, settings, stack)
+    (context,) = semantic_contexts(replace(cases[0], prompt="a cat"), vectors, settings, stack)
+    assert context.slots == slice(1, 2) and context.share == 1
 
 
 def test_the_style_of_a_text_is_the_background_s(stack: Stack, cases: list[Case]):
@@ -81,11 +83,24 @@ def test_the_style_of_a_text_is_the_background_s(stack: Stack, cases: list[Case]
     named = {case.domain: nearest_style(case, stack) for case in cases}
     words = {"real": "photo", "cartoon": "cartoon", "painting": "painting", "sketch": "drawing"}
     assert all(words[domain] in style for domain, style in named.items()) and len(named) > 1
-    settings, vectors = _settings({"text": "{style} of {}"}), stack.text_encoder.get_input_embeddings().weight[:1][None]
+    vectors = stack.text_encoder.get_input_embeddings().weight[:1][None]
+
+    def contexts(case: Case, **changes: Any) -> list[Context]:
+        return semantic_contexts(case, vectors, _settings(changes), stack)
+
     for case in cases:
-        spelt = _settings({"text": f"{named[case.domain]} of {{}}"})
-        found, expected = (semantic_context(case, vectors, chosen, stack) for chosen in (settings, spelt))
-        assert torch.equal(found.states, expected.states) and found.slots == expected.slots
+        style = named[case.domain]
+        spelt = {name: contexts(case, text=f"{name} of {{}}")[0] for name in (style, PHOTO)}
+        shares = {PHOTO: 1.0} if style == PHOTO else {PHOTO: 0.75, style: 0.25}
+        found = contexts(case, text="{style} of {}", style_words=0.25)
+        assert [context.share for context in found] == list(shares.values())
+        for context, name in zip(found, shares, strict=True):
+            assert torch.equal(context.states, spelt[name].states) and context.slots == spelt[name].slots
+        for alone, words in ((style, {"style_words": 1.0}), (PHOTO, {"style_words": 0.0})):
+            (context,) = contexts(case, text="{style} of {}", **words)
+            assert torch.equal(context.states, spelt[alone].states) and context.share == 1
+        (context,) = contexts(case, text="{style} of {}", injection="after_softmax")  # it knows one context
+        assert torch.equal(context.states, spelt[style].states)
 
 
 def test_a_backbone_is_a_part_that_the_pictures_depend_on(stack: Stack, artefacts: Artefacts):

@@ -48,6 +48,8 @@ def check(settings: SpinSettings, stack: Stack) -> None:
     for name, least in LEAST.items():
         if getattr(settings.embedding, name) < least:
             raise UserError(f"spin: embedding.{name}={getattr(settings.embedding, name)}: must be at least {least}")
+    if not 0 <= settings.style_words <= 1:
+        raise UserError(f"spin: style_words={settings.style_words}: a share of the region, from 0 to 1")
     _check_text(settings, stack)
     backbone = BACKBONES[settings.backbone](stack)
     expect_channels(backbone.unet, backbone.channels, method=f"spin with backbone={settings.backbone}", mend=_MEND)

@@ -1,7 +1,7 @@
 """What the UNet reads while painting: the embedding in a text, or a text alone, and another text elsewhere."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,20 +11,23 @@ from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.errors import PaintingError, UserError
 from spin_bench.spin.embedding import LEARNED, slotted_prompt
+from spin_bench.spin.injection import INJECTIONS
 from spin_bench.spin.settings import SpinSettings
 from spin_bench.spin.vocabulary import nearest_word
 from spin_bench.stack import Stack
 
 PLACE, PROMPT, STYLE = "{}", "{prompt}", "{style}"
-STYLES = ("a photo", "a cartoon animation", "an oil painting", "a pencil drawing")  # TF-ICON's domains in its words
+PHOTO = "a photo"
+STYLES = (PHOTO, "a cartoon animation", "an oil painting", "a pencil drawing")  # TF-ICON's domains in its words
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """The hidden states of a text, and which of its tokens the embedding fills."""
+    """The hidden states of a text, which of its tokens the embedding fills, and how much of its region reads it."""
 
     states: Tensor  # (1, window, width)
     slots: slice
+    share: float = 1.0
 
 
 def text_of(settings: SpinSettings) -> str:
@@ -35,14 +38,26 @@ def reads_reference(settings: SpinSettings) -> bool:
     return PLACE in text_of(settings)
 
 
-def semantic_context(case: Case, learned: Tensor | None, settings: SpinSettings, stack: Stack) -> Context:
-    """`learned` (1, ., width) in the text of the settings; None where the text has no place for it.
+def semantic_contexts(case: Case, learned: Tensor | None, settings: SpinSettings, stack: Stack) -> list[Context]:
+    """`learned` (1, ., width) in the text of the settings, None where it has no place for it; shares sum to 1.
 
-    In the text, {prompt} stands for the case's prompt and {style} for what CLIP calls the style of the background.
+    In the text, {prompt} stands for the case's prompt and {style} for what CLIP calls the style of the background. In a
+    style that is no photo's, the region reads the text twice, once as if it were, mixed by `style_words`; under a rule
+    of injection that knows one context alone it reads the style's, however small its share.
     """
     text = text_of(settings).replace(PROMPT, case.prompt)
-    if STYLE in text:
-        text = text.replace(STYLE, nearest_style(case, stack))
+    speaks = STYLE in text and settings.style_words > 0 and settings.embedding.learns != "conditioning"
+    style = nearest_style(case, stack) if speaks else PHOTO
+    words = settings.style_words if INJECTIONS[settings.injection].several else 1.0
+    shares = {PHOTO: 1.0} if style == PHOTO else {PHOTO: 1 - words, style: words}
+    return [
+        replace(_context(case, text.replace(STYLE, name), learned, settings, stack), share=share)
+        for name, share in shares.items()
+        if share > 0
+    ]
+
+
+def _context(case: Case, text: str, learned: Tensor | None, settings: SpinSettings, stack: Stack) -> Context:
     if learned is None:
         return Context(encode_prompt(stack.tokenizer, stack.text_encoder, text), slice(0, 0))
     states = LEARNED[settings.embedding.learns].states

@@ -23,11 +23,11 @@ from spin_bench.stack import Stack
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One picture to be painted, in the stack's dtype; every region has the context that is injected there."""
+    """One picture to be painted, in the stack's dtype; every region has the contexts that are injected there."""
 
     background: Tensor  # (1, C, h, w), scaled latents
     regions: Tensor  # (1, K, h, w) in [0, 1], their sum at most 1
-    contexts: Sequence[Context]  # K of them
+    contexts: Sequence[Sequence[Context]]  # of each region, their shares sum to 1
     outside: Tensor  # (1, window, width)
     null: Tensor  # (1, window, width)
     known: Tensor | None  # (1, C', h, w), what an inpainting backbone reads behind the latents
@@ -37,19 +37,23 @@ class Scene:
         """All that is painted, (1, 1, h, w)."""
         return self.regions.sum(1, keepdim=True)
 
+    def shared(self, regions: Tensor) -> Tensor:
+        """A channel of `regions` (1, K or 1, h, w) for each of its contexts, as much of it as reads that context."""
+        of_context = zip(self.contexts, regions.split(1, dim=1), strict=True)
+        return torch.cat([context.share * region for contexts, region in of_context for context in contexts], 1)
+
 
 def generate(scene: Scene, seeds: Sequence[int], settings: SpinSettings, stack: Stack) -> Tensor:
     """Clean latents (images, C, h, w) of the painted pictures."""
     unet, rule, mask = BACKBONES[settings.backbone](stack).unet, INJECTIONS[settings.injection], scene.mask
-    positive = rule.contexts([context.states for context in scene.contexts], scene.outside)
-    negative = rule.contexts([scene.null for _ in scene.contexts], scene.null)
+    contexts = [context for of_region in scene.contexts for context in of_region]
+    positive = rule.contexts([context.states for context in contexts], scene.outside)
+    negative = rule.contexts([scene.null for _ in contexts], scene.null)
     predict = classifier_free(seeing(unet, scene.known), negative, positive, settings.guidance_scale)
 
     where = softened(scene.regions, settings.soft_edges) if settings.region_injection else torch.ones_like(mask)
-    region = where.clone()
-    processor = injection_processor(
-        region, scene.contexts[0].slots, rule=settings.injection, grids=settings.injection_grids
-    )
+    region = scene.shared(where)  # a copy
+    processor = injection_processor(region, contexts[0].slots, rule=settings.injection, grids=settings.injection_grids)
     source = NoiseSource(seeds, stack.device, stack.dtype)
     shape = (stack.latent_channels, stack.latent_side, stack.latent_side)
     noise = source.normal(*shape)

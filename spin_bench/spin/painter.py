@@ -20,7 +20,7 @@ from spin_bench.errors import UserError
 from spin_bench.painter import Painter
 from spin_bench.spin.backbone import BACKBONES, PARTS
 from spin_bench.spin.choices import check
-from spin_bench.spin.context import OUTSIDE, reads_reference, semantic_context
+from spin_bench.spin.context import OUTSIDE, reads_reference, semantic_contexts
 from spin_bench.spin.generation import Scene, generate
 from spin_bench.spin.injection import INJECTIONS
 from spin_bench.spin.references import fell_back, reference_embeddings
@@ -28,7 +28,7 @@ from spin_bench.spin.settings import SpinSettings
 from spin_bench.spin.transitions import PASTES
 from spin_bench.stack import Stack
 
-VERSION = "2"  # raise when a change of this package changes pictures
+VERSION = "3"  # raise when a change of this package changes pictures
 
 FELL_BACK = "saliency_fell_back"  # fact of an image: its whole reference counted, saliency did not split it
 
@@ -101,7 +101,7 @@ def _scene(
         background=encode(stack.vae, background),
         regions=regions,
         contexts=[
-            semantic_context(case, vectors, settings, stack)
+            semantic_contexts(case, vectors, settings, stack)
             for case, vectors in zip_longest(cases, learned)  # none are learned where the text has no place for them
         ],
         outside=OUTSIDE[settings.outside](cases[0], stack),

@@ -49,10 +49,11 @@ class SpinSettings:
     style_features: str = added("latents")  # latents | decoder | clip: of the predicted x0
     backbone: str = added("text_to_image")  # text_to_image | inpaint: the UNet of nine channels
     text: str = "{style} of {}"  # {} is the reference, {style} the scene's style, {prompt} the prompt; "": the template
+    style_words: float = 0.5  # share of the region that reads {style}, the rest reads "a photo" there
     injection: str = added("two_contexts")  # two_contexts | token_column | after_softmax
     injection_grids: str = added("all")  # all | fine | coarse: layers of latent resolution, or those below it
     injection_stop: float = added(1.0)  # fraction of the steps after which nothing is injected
-    soft_edges: float = added(0.0)  # latent cells: deviation of the Gaussian that softens the region
+    soft_edges: float = 2.0  # latent cells: deviation of the Gaussian that softens the region
     outside: str = added("nothing")  # nothing | prompt | background: what the rest of the picture reads
     start: str = added("noise")  # noise | background: pure noise, or the background noised to the first step
     paste: str = added("none")  # none | paste | feathered | poisson | decoder | latents: the known pixels at the end
