@@ -8,6 +8,7 @@ import yaml
 
 from spin_bench.errors import UserError
 from spin_bench.report.ablations import END, START, filled, main, measured
+from spin_bench.report.subsets import UNSEEN
 
 PAIRS = ["method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n"]
 VARIANTS = {
@@ -35,7 +36,7 @@ def test_without_results_there_are_dashes(experiments: Path, tmp_path: Path):
     assert "`spin-bench experiment=ablation_toy`: not measured yet." in text
     row = next(line for line in text.splitlines() if "wider" in line)
     assert '`style_strength=0 text="" embedding.dilation=1 embedding.soft_saliency=true`' in row
-    assert [cell.strip() for cell in row.split("|")[3:-2]] == ["–"] * 8
+    assert [cell.strip() for cell in row.split("|")[3:-2]] == ["–"] * 9
 
 
 def test_differences_say_variant_minus_default(experiments: Path, tmp_path: Path):
@@ -60,8 +61,24 @@ def test_differences_say_variant_minus_default(experiments: Path, tmp_path: Path
     assert "**-0.100 [-0.150, -0.050]**" in lines["wider"]
     assert "| 0.010 [-0.010, 0.030] |" in " ".join(lines["later"].split())
     cells = {name: [cell.strip() for cell in line.split("|")[2:-1]] for name, line in lines.items()}
-    assert cells["Spin"] == ["the default: means", "0.700", *["–"] * 6, "1.50", "48"]
+    assert cells["Spin"] == ["the default: means", "0.700", *["–"] * 7, "1.50", "48"]
     assert cells["wider"][-2:] == ["2.25", "48"] and cells["later"][-2:] == ["–", "48"]
+
+
+def test_unseen_objects_have_a_table_of_their_own(experiments: Path, tmp_path: Path):
+    folder = tmp_path / "ablation_toy"
+    folder.mkdir()
+    assert "no model was trained on" not in measured(experiments, tmp_path)
+    pairs = [
+        ("real", "spin", "wide", "clip_i_crop", 0.1, 0.05, 0.15, 0.01, 0.02, 0.9, 30),
+        (UNSEEN, "spin", "wide", "clip_i_crop", 0.3, 0.2, 0.4, 0.01, 0.02, 0.9, 7),
+    ]
+    pd.DataFrame(pairs, columns=["subset", *PAIRS]).to_csv(folder / "subsets_paired.csv", index=False)
+    means = {"subset": ["real", UNSEEN], "method": "spin", "metric": "clip_i_crop", "mean": [0.7, 0.6], "n": [30, 7]}
+    pd.DataFrame(means).to_csv(folder / "subsets.csv", index=False)
+    whole, unseen = measured(experiments, tmp_path).split("Over the objects that no model was trained on:")
+    assert "-0.300" not in whole and "-0.100" not in unseen
+    assert "**-0.300 [-0.400, -0.200]**" in unseen and "| 0.600 |" in " ".join(unseen.split())
 
 
 def test_only_what_is_between_the_marks_changes(tmp_path: Path):

@@ -1,7 +1,8 @@
 """Fill docs/spin.md from the results of the ablations: `python -m spin_bench.report.ablations`.
 
-The page gets one table over all of them, a row a variant, its paired differences from Spin's default. Run it from the
-checkout; a variant without results has dashes, so that no number on the page has another source.
+The page gets a table for each, a row a variant, its paired differences from Spin's default, and where the results tell
+unseen objects apart the same over these alone. Run it from the checkout; a variant without results has dashes, so that
+no number on the page has another source.
 """
 
 import math
@@ -18,6 +19,7 @@ from spin_bench.files import write_whole
 from spin_bench.report.facts import DASH, interval, number
 from spin_bench.report.figures.forest import differences
 from spin_bench.report.markdown import markdown_table
+from spin_bench.report.subsets import UNSEEN
 
 RESULTS, PAGE, EXPERIMENTS = Path("results/reference/mini/mini"), Path("docs/spin.md"), Path("conf/experiment")
 START, END = "<!-- measured: filled by `python -m spin_bench.report.ablations` -->", "<!-- end of measured -->"
@@ -29,6 +31,7 @@ METRICS = {  # columns
     "judge_i_crop": "ImageNet-I ↑",
     "clip_i_surroundings": "surroundings ↓",
     "coherence_style_seam": "coherence ↑",
+    "coherence_style": "style agreement ↑",
     "coherence_gram": "style gap ↓",
     "lpips_bg": "LPIPS-BG ↓",
 }
@@ -44,9 +47,11 @@ def settings_of(changes: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}={shown if shown != '' else QUOTES}"
 
 
-def ablation_rows(name: str, variants: Mapping[str, Mapping[str, Any]], folder: Path) -> list[list[str]]:
+def ablation_rows(variants: Mapping[str, Mapping[str, Any]], folder: Path, *, subset: str = "") -> list[list[str]]:
     """The default's means, then a row a variant: what it changes, its differences, seconds an image, how many cases."""
-    pairs, means, costs = (_table(folder / file) for file in ("paired.csv", "table.csv", "cost.csv"))
+    names = ("subsets_paired.csv", "subsets.csv") if subset else ("paired.csv", "table.csv")
+    pairs, means = (_table(folder / name, subset) for name in names)
+    costs = _table(folder / "cost.csv")
     seconds = {} if costs is None else costs.set_index("method")["seconds_per_image"].to_dict()
     columns = {} if pairs is None else {metric: differences(pairs, base=BASE, metric=metric) for metric in METRICS}
     rows = []
@@ -73,8 +78,13 @@ def ablation_rows(name: str, variants: Mapping[str, Mapping[str, Any]], folder: 
     return rows
 
 
-def _table(path: Path) -> pd.DataFrame | None:
-    return pd.read_csv(path) if path.exists() else None
+def _table(path: Path, subset: str = "") -> pd.DataFrame | None:
+    """None where there is no such file, or nothing of the subset in it."""
+    if not path.exists():
+        return None
+    table = pd.read_csv(path)
+    chosen = table[table["subset"] == subset] if subset else table
+    return None if chosen.empty else chosen
 
 
 def measured(experiments: Path, results: Path) -> str:
@@ -82,10 +92,12 @@ def measured(experiments: Path, results: Path) -> str:
     parts = []
     for path in sorted(experiments.glob("ablation_*.yaml")):
         variants = yaml.safe_load(path.read_text())["variants"][BASE]
-        rows = ablation_rows(path.stem, variants, results / path.stem)
-        head = ["variant", "switch", *METRICS.values(), "s an image", "cases"]
-        parts += [f"### {path.stem}", f"`spin-bench experiment={path.stem}`{_conditions(results / path.stem)}"]
-        parts.append(markdown_table(head, rows))
+        folder, head = results / path.stem, ["variant", "switch", *METRICS.values(), "s an image", "cases"]
+        parts += [f"### {path.stem}", f"`spin-bench experiment={path.stem}`{_conditions(folder)}"]
+        parts.append(markdown_table(head, ablation_rows(variants, folder)))
+        if _table(folder / "subsets.csv", UNSEEN) is not None:
+            parts += ["Over the objects that no model was trained on:"]
+            parts.append(markdown_table(head, ablation_rows(variants, folder, subset=UNSEEN)))
     return "\n\n".join(parts)
 
 
