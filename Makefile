@@ -16,8 +16,8 @@ export MALLOC_MMAP_MAX_ = 0
 export MALLOC_TRIM_THRESHOLD_ = 17179869184
 export MALLOC_TOP_PAD_ = 268435456
 
-.PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations ablations bench bench-workers \
-	bench-metrics test check mini mini-report validate validate-metrics clean
+.PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations ablations bench \
+	bench-extraction bench-workers bench-metrics test check mini mini-report validate validate-metrics clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -56,6 +56,9 @@ ablations: $(STAMP) ## the committed ablations of Spin: hours; ABLATION_OPTIONS=
 
 bench: $(STAMP) ## time every method, and how much of it is not the networks'
 	$(BIN)/python bench/overhead.py
+
+bench-extraction: $(STAMP) ## time learning eight references in one batch against one by one
+	$(BIN)/python bench/extraction.py
 
 bench-workers: $(STAMP) ## time two Ray workers of one thread against one
 	$(BIN)/python bench/workers.py
