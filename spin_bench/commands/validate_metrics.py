@@ -39,7 +39,7 @@ def validate_metrics_command(config: DictConfig, console: Console) -> int:
     values = pd.concat(watched(frames, total=steps, label="climbing ladders", console=console), ignore_index=True)
     folder, table = Path(config.results_dir) / stack.name / "metrics", matrix(values, metrics)
     save(
-        values, table, main, folder, title=f"metrics on ladders of known faults: {config.dataset.name} on {stack.name}"
+        values, table, main, folder, title=f"Metrics on ladders of known faults: {config.dataset.name} on {stack.name}"
     )
     broken = failing(table, main)
     console.print(f"{len(metrics)} metrics, {len(ladders)} ladders, {len(cases)} cases: [bold]{folder}[/bold]")

@@ -36,6 +36,7 @@ METRICS = (
         resize="bicubic, antialiased, to 128 px, then the encoder's own",
         mask="reference on mid-grey inside its own mask",
         missing="where the reference has no mask",
+        claims=("copy_paste", "feathered_paste"),
         compute=clip_i_surroundings,
     ),
 )
