@@ -8,6 +8,7 @@ import pandas as pd
 from spin_bench.groups import Group, groups
 from spin_bench.identity import derive_seed
 from spin_bench.outside import OutsideSettings
+from spin_bench.painter import SHARED_SECONDS
 from spin_bench.run import Run
 
 SCORES = ["method", "case", "domain", "k", "seed", "metric", "value"]
@@ -21,11 +22,19 @@ def collect(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
     for group in groups(run):
         scores += [(group.row, group.case.id, group.case.domain, *score) for score in _scores(run, group)]
         if group.row == group.method and run.methods[group.method].settings is not OutsideSettings:
-            costs += [(group.row, group.case.id, k, r.seconds, r.peak_memory_mb) for k, r in group.records.items()]
+            costs += _costs(group)
     return (
         pd.DataFrame(scores, columns=SCORES),
         pd.DataFrame(costs, columns=COSTS).astype({"seconds": float, "peak_memory_mb": float}),
     )
+
+
+def _costs(group: Group) -> list[tuple[str, str, int, float, float | None]]:
+    """(method, case, k, seconds, peak memory) of every image, each with its part of what was done once for all."""
+    return [
+        (group.row, group.case.id, k, r.seconds + r.facts.get(SHARED_SECONDS, 0) / len(group.records), r.peak_memory_mb)
+        for k, r in group.records.items()
+    ]
 
 
 def _scores(run: Run, group: Group) -> Iterator[tuple[int, int, str, float]]:

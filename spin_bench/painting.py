@@ -122,9 +122,8 @@ class Painters:
             if k not in job.missing:
                 continue
             facts = {str(name): float(value) for name, value in picture.info.items() if isinstance(value, (int, float))}
-            seconds = elapsed + facts.pop("shared_seconds", 0.0)
             key, made_with = run.keys[job.method], self.made_with
-            record = Record(key, job.method, case.id, case.domain, k, seed, seconds, peak, made_with, facts)
+            record = Record(key, job.method, case.id, case.domain, k, seed, elapsed, peak, made_with, facts)
             painted.append((picture, record))
         return painted
 

@@ -22,7 +22,7 @@ from spin_bench.groups import row_titles
 from spin_bench.methods import BUILT_IN, Method
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.registry import CASE_METRICS, METRICS
-from spin_bench.painter import Painter
+from spin_bench.painter import SHARED_SECONDS, Painter
 from spin_bench.painting import Halving, failures, generate
 from spin_bench.run import Run, plan, prepare
 from spin_bench.scoring import score
@@ -180,7 +180,7 @@ def test_shared_work_is_done_first_in_groups_that_a_kill_does_not_change(
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
         pictures = _noisy(case, seeds)
         for picture in pictures:
-            picture.info["shared_seconds"] = 100.0
+            picture.info[SHARED_SECONDS] = 100.0
         return pictures
 
     run = _run(paint, benchmark_root, tmp_path, stack, "batch_size=2")
@@ -192,8 +192,11 @@ def test_shared_work_is_done_first_in_groups_that_a_kill_does_not_change(
     generate(run, [jobs[-1]])
     assert groups == [["real-0003"]]
     record = run.store.record(run.keys["fake"], run.cases[2], 0)
-    assert 100 < record.seconds < 110
-    assert "shared_seconds" not in record.facts
+    assert 0 < record.seconds < 10 and record.facts[SHARED_SECONDS] == 100
+    _, costs = collect(run)
+    of_case = costs[costs["case"] == run.cases[2].id].set_index("k")["seconds"]
+    assert len(of_case) == run.samples("fake") > 1
+    assert of_case[0] == record.seconds + 100 / len(of_case)
 
 
 def test_a_method_without_its_model_is_left_out_and_said(benchmark_root: Path, tmp_path: Path, stack: Stack):

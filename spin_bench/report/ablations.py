@@ -48,19 +48,15 @@ def settings_of(changes: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def ablation_rows(variants: Mapping[str, Mapping[str, Any]], folder: Path, *, subset: str = "") -> list[list[str]]:
-    """The default's means, then a row a variant: what it changes, its differences, seconds an image, how many cases."""
+    """The default's means, then a row a variant: what it changes, its differences, how many cases."""
     names = ("subsets_paired.csv", "subsets.csv") if subset else ("paired.csv", "table.csv")
     pairs, means = (_table(folder / name, subset) for name in names)
-    costs = _table(folder / "cost.csv")
-    seconds = {} if costs is None else costs.set_index("method")["seconds_per_image"].to_dict()
     columns = {} if pairs is None else {metric: differences(pairs, base=BASE, metric=metric) for metric in METRICS}
     rows = []
     if means is not None:
         own = means[means["method"] == BASE].set_index("metric")
         cells = [number(own["mean"].get(metric, math.nan), 3) for metric in METRICS]
-        rows.append(
-            ["Spin", "the default: means", *cells, number(seconds.get(BASE, math.nan), 2), str(int(own["n"].max()))]
-        )
+        rows.append(["Spin", "the default: means", *cells, str(int(own["n"].max()))])
     for variant, changes in variants.items():
         cells, counts = [], []
         for metric in METRICS:
@@ -73,8 +69,7 @@ def ablation_rows(variants: Mapping[str, Mapping[str, Any]], folder: Path, *, su
             text = f"{number(row['diff'], 3)} {interval(row['lo'], row['hi'], 3)}"
             cells.append(f"**{text}**" if row["lo"] > 0 or row["hi"] < 0 else text)
         switches = "`" + " ".join(settings_of(changes)) + "`"
-        cost = number(seconds.get(variant, math.nan), 2)
-        rows.append([str(changes["title"]), switches, *cells, cost, str(max(counts, default=0))])
+        rows.append([str(changes["title"]), switches, *cells, str(max(counts, default=0))])
     return rows
 
 
@@ -92,7 +87,7 @@ def measured(experiments: Path, results: Path) -> str:
     parts = []
     for path in sorted(experiments.glob("ablation_*.yaml")):
         variants = yaml.safe_load(path.read_text())["variants"][BASE]
-        folder, head = results / path.stem, ["variant", "switch", *METRICS.values(), "s an image", "cases"]
+        folder, head = results / path.stem, ["variant", "switch", *METRICS.values(), "cases"]
         parts += [f"### {path.stem}", f"`spin-bench experiment={path.stem}`{_conditions(folder)}"]
         parts.append(markdown_table(head, ablation_rows(variants, folder)))
         if _table(folder / "subsets.csv", UNSEEN) is not None:

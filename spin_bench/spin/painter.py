@@ -17,7 +17,7 @@ from spin_bench.case import Case
 from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.errors import UserError
-from spin_bench.painter import Painter
+from spin_bench.painter import SHARED_SECONDS, Painter
 from spin_bench.spin.backbone import BACKBONES, PARTS
 from spin_bench.spin.choices import check
 from spin_bench.spin.context import OUTSIDE, reads_reference, semantic_contexts
@@ -84,7 +84,7 @@ def _paint(
     known = to_tensor(cases[0].background, stack.canvas).to(images)
     pictures = to_pictures(PASTES[settings.paste](images, known, mask.to(images), stack.vae))
     for picture in pictures:
-        picture.info["shared_seconds"] = sum(artefact.seconds for artefact in learned) / len(pictures)
+        picture.info[SHARED_SECONDS] = sum(artefact.seconds for artefact in learned)
         if fallen:
             picture.info[FELL_BACK] = 1.0
     return pictures

@@ -13,7 +13,7 @@ class Record:
     domain: str
     k: int
     seed: int
-    seconds: float  # of the method: its share of the batch, and of work that was done before
+    seconds: float  # of the method: its share of the batch
     peak_memory_mb: float | None  # of the accelerator; None on CPU
     versions: dict[str, str]
     facts: dict[str, float] = field(default_factory=dict)  # what the method itself says of the picture
