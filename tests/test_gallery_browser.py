@@ -184,7 +184,8 @@ def test_browser_votes_are_counted(browser: Any, folder: Path, tmp_path: Path):
     from selenium.webdriver.common.keys import Keys
 
     opened(browser, folder / "vote.html")
-    browser.execute_script("localStorage.clear(); location.reload()")
+    browser.execute_script("localStorage.clear()")
+    browser.refresh()  # it waits for the page, where location.reload() would let keys fall on the old one
     questions = data_of(folder / "vote.html")["questions"]
     assert len(questions) == 12
     wait_for(browser, "document.getElementById('count').textContent === '0 of 12 answered'")
