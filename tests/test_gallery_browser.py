@@ -195,8 +195,10 @@ def test_browser_votes_are_counted(browser: Any, folder: Path, tmp_path: Path):
     for question in questions[:5]:  # a voter who always sees Spin ahead
         press(browser, Keys.ARROW_LEFT if question["pair"][0][0] == "spin" else Keys.ARROW_RIGHT)
     press(browser, Keys.ARROW_DOWN + Keys.BACKSPACE)
+    answered = "document.getElementById('count').textContent === '5 of 12 answered'"
+    wait_for(browser, answered)  # a key may be under way still
     browser.refresh()  # votes outlive a reload
-    wait_for(browser, "document.getElementById('count').textContent === '5 of 12 answered'")
+    wait_for(browser, answered)
     for _ in questions[5:]:
         browser.find_element("id", "tie").click()
     assert browser.find_element("id", "done").is_displayed() and not browser.find_element("id", "left").is_displayed()
