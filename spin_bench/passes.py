@@ -15,7 +15,7 @@ from baselines.blended_latent_diffusion import BlendedLatentDiffusionSettings
 from baselines.powerpaint import PROMPTS, PowerPaintSettings
 from baselines.sd_inpaint import SdInpaintSettings
 from baselines.uni_paint import UniPaintSettings
-from spin_bench.spin.context import STYLE
+from spin_bench.spin.context import speaks_of_style
 from spin_bench.spin.painter import SpinSettings
 
 UNET, INPAINT, POWERPAINT, PIXEL = "unet", "inpaint_unet", "powerpaint.unet", "pixel"
@@ -44,14 +44,15 @@ def spin(settings: SpinSettings, images: int) -> Passes:
         settings.style_start <= index / settings.steps < settings.style_stop for index in range(settings.steps)
     )
     exact = styled if settings.style_strength > 0 and settings.style_exact else 0
-    passes = Passes(backward=Counter({UNET: rows + 2 * exact * images, TEXT: reference.iterations}))
+    texts = 0 if reference.learns == "conditioning" else reference.iterations
+    passes = Passes(backward=Counter({UNET: rows + 2 * exact * images, TEXT: texts}))
     passes.forward = Counter(
         {
             UNET: rows + 2 * (settings.steps + exact) * images,
-            TEXT: 1 + reference.iterations + 3,  # null; each iteration; null, the outside's text and the embedding
+            TEXT: 1 + texts + 3,  # null; each iteration; null, the outside's text and the embedding
             ENCODER: 2,
             DECODER: images,
-            CLIP: int(reference.init == "nearest_word") + int(STYLE in settings.text),
+            CLIP: int(reference.init == "nearest_word") + int(speaks_of_style(settings)),
             SALIENCY: int(reference.saliency == "learned"),
         }
     )

@@ -36,6 +36,7 @@ def _settings(changes: dict[str, Any]) -> SpinSettings:
         ({"embedding.vectors": 60}, "with vectors=60 is"),
         ({"embedding.template": "a photo"}, "embedding.template='a photo': say {} once"),
         ({"text": "{stile} of {}"}, "{stile} stands for nothing: write {}, {prompt} or {style}"),
+        ({"soft_edges": -1.0}, "soft_edges=-1.0: a deviation in latent cells, 0 for hard edges"),
         ({"style_words": 1.5}, "style_words=1.5: a share of the region, from 0 to 1"),
         ({"text": "{} and {}"}, "text='{} and {}': say {} once"),
         ({"text": "{}" + " photo" * 80}, "longer than the text encoder's window of"),

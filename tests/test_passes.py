@@ -20,7 +20,7 @@ from spin_bench.datasets.entry import Entry
 from spin_bench.datasets.tficon import load_case
 from spin_bench.methods import BUILT_IN
 from spin_bench.passes import PASSES, Passes
-from spin_bench.spin.context import PHOTO, STYLE, nearest_style
+from spin_bench.spin.context import PHOTO, nearest_style, speaks_of_style
 from spin_bench.spin.painter import SpinSettings
 from spin_bench.spin.references import EmbeddingSettings
 from spin_bench.stack import Stack
@@ -31,6 +31,9 @@ BLENDED = BlendedDiffusionSettings(steps=4, aug_num=3)
 
 SETTINGS = {
     "spin": ("spin", SPIN),
+    "spin, no words of style": ("spin", replace(SPIN, style_words=0.0)),
+    "spin, words of style alone": ("spin", replace(SPIN, style_words=1.0)),
+    "spin, whole conditioning": ("spin", replace(SPIN, embedding=replace(SPIN.embedding, learns="conditioning"))),
     "spin, exact style": ("spin", replace(SPIN, style_exact=True)),
     "spin, masked by the benchmark, a mean token": (
         "spin",
@@ -113,8 +116,8 @@ def test_the_formula_is_what_the_method_does(name: str, small_stack: Stack, case
     method, settings = SETTINGS[name]
     painter = BUILT_IN[method].build(settings, small_stack, artefacts)
     small_stack.clip.encode_words(["a"])
-    speaks = method == "spin" and STYLE in settings.text and 0 < settings.style_words < 1
-    other_style = speaks and nearest_style(case, small_stack) != PHOTO
+    mixed = method == "spin" and speaks_of_style(settings) and settings.style_words < 1
+    other_style = mixed and nearest_style(case, small_stack) != PHOTO
     with _counting(_networks(small_stack, method)) as counted:
         pictures = painter(case, [1, 2])
     assert len(pictures) == 2

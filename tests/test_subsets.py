@@ -61,5 +61,12 @@ def test_too_few_cases_have_no_table(tmp_path: Path):
     assert list(numbers_of_subsets(results)) == [SEEN]
 
 
+def test_a_domain_that_is_not_painted_yet_has_no_table(tmp_path: Path):
+    cases = [make_case(i, "real" if i < 7 else "sketch", "p") for i in range(14)]
+    images = {method: range(count) for method, count in IMAGES.items()}
+    results = make_folder(tmp_path, cases, images, make_scores(cases[:7], IMAGES))
+    assert list(numbers_of_subsets(results)) == ["real"]
+
+
 def make_about(facts: list[tuple[str, bool]]) -> list[AboutCase]:
     return [AboutCase(f"c{i}", domain, "p", novel) for i, (domain, novel) in enumerate(facts)]

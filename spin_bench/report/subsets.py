@@ -28,12 +28,14 @@ def subsets(cases: Sequence[AboutCase]) -> dict[str, frozenset[str]]:
 
 
 def numbers_of_subsets(results: Results) -> Mapping[str, Numbers]:
-    """Name -> its numbers, under the run's own rows and columns; none of fewer than `FEWEST_CASES` cases."""
+    """Name -> its numbers, under the run's own rows and columns; none of fewer than `FEWEST_CASES` cases with scores.
+
+    Of a run that is not finished, a domain may have none.
+    """
     scores, about = results.scores, results.about
+    scored = {name: scores[scores["case"].isin(cases)] for name, cases in subsets(about.cases).items()}
     return {
-        name: numbers_of(
-            scores[scores["case"].isin(cases)], methods=about.methods, records=about.records, title=name, notes=()
-        )
-        for name, cases in subsets(about.cases).items()
-        if len(cases) >= FEWEST_CASES
+        name: numbers_of(of_subset, methods=about.methods, records=about.records, title=name, notes=())
+        for name, of_subset in scored.items()
+        if of_subset["case"].nunique() >= FEWEST_CASES
     }

@@ -50,6 +50,8 @@ def check(settings: SpinSettings, stack: Stack) -> None:
             raise UserError(f"spin: embedding.{name}={getattr(settings.embedding, name)}: must be at least {least}")
     if not 0 <= settings.style_words <= 1:
         raise UserError(f"spin: style_words={settings.style_words}: a share of the region, from 0 to 1")
+    if settings.soft_edges < 0:
+        raise UserError(f"spin: soft_edges={settings.soft_edges}: a deviation in latent cells, 0 for hard edges")
     _check_text(settings, stack)
     backbone = BACKBONES[settings.backbone](stack)
     expect_channels(backbone.unet, backbone.channels, method=f"spin with backbone={settings.backbone}", mend=_MEND)

@@ -38,6 +38,12 @@ def reads_reference(settings: SpinSettings) -> bool:
     return PLACE in text_of(settings)
 
 
+def speaks_of_style(settings: SpinSettings) -> bool:
+    """Whether CLIP is asked for the style of the background."""
+    whole_text = settings.embedding.learns == "conditioning"
+    return STYLE in text_of(settings) and settings.style_words > 0 and not whole_text
+
+
 def semantic_contexts(case: Case, learned: Tensor | None, settings: SpinSettings, stack: Stack) -> list[Context]:
     """`learned` (1, ., width) in the text of the settings, None where it has no place for it; shares sum to 1.
 
@@ -46,8 +52,7 @@ def semantic_contexts(case: Case, learned: Tensor | None, settings: SpinSettings
     of injection that knows one context alone it reads the style's, however small its share.
     """
     text = text_of(settings).replace(PROMPT, case.prompt)
-    speaks = STYLE in text and settings.style_words > 0 and settings.embedding.learns != "conditioning"
-    style = nearest_style(case, stack) if speaks else PHOTO
+    style = nearest_style(case, stack) if speaks_of_style(settings) else PHOTO
     words = settings.style_words if INJECTIONS[settings.injection].several else 1.0
     shares = {PHOTO: 1.0} if style == PHOTO else {PHOTO: 1 - words, style: words}
     return [
