@@ -75,5 +75,21 @@ class OpenClipModel:
 
     def encode_words(self, words: list[str]) -> Tensor:
         if self._words is None or self._words[0] != tuple(words):
-            self._words = tuple(words), self.encode_text([f"a photo of a {word}" for word in words])
+            texts = [f"a photo of a {word}" for word in words]
+            encoded = [self._encode_short(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
+            self._words = tuple(words), torch.cat(encoded)
         return self._words[1]
+
+    def _encode_short(self, texts: list[str]) -> Tensor:
+        """`encode_text` without the padding: a causal tower never looks ahead, and the feature is that of a text's end.
+
+        A vocabulary of words is a seventh of the window long, and many.
+        """
+        ids = self._tokenise(texts).to(self._device)
+        length = int(ids.argmax(-1).max()) + 1  # a text's end has the largest id
+        model = self._model
+        cut = {
+            "positional_embedding": model.positional_embedding[:length],
+            "attn_mask": model.attn_mask[:length, :length],
+        }
+        return torch.func.functional_call(model, cut, (None, ids[:, :length]))[1]
