@@ -1,4 +1,6 @@
-"""Every method at Stable Diffusion 1.4's true layout, random weights, 512 px, two steps: `python bench/paper_scale.py`.
+"""Every method at Stable Diffusion 1.4's true layout, random weights, 512 px: `python bench/paper_scale.py`.
+
+Two steps of one image, unless told otherwise: on a GPU, `steps=null samples=4 limit=2` is the paper's protocol.
 
 Each method runs in a process of its own, so that its peak memory is its own. Sizes of the networks are compared with
 the published ones, their precision with the stack's, every picture with the canvas. None is kept, none means anything.
@@ -28,6 +30,7 @@ from spin_bench.stacks.load import load_stack
 
 SIX = ("spin", "blended_diffusion", "blended_latent_diffusion", "sd_inpaint", "powerpaint", "uni_paint")
 COMPOSED = ("experiment=table1", "stack=sd14", "weights=random", "limit=1", "steps=2", "samples=1")
+EVEN = "samples_for.blended_diffusion=${samples}"
 CHECKED = {"unet": "sd1.unet", "inpaint_unet": "sd1.inpaint_unet", "text_encoder": "sd1.text_encoder", "vae": "vae"}
 GIB = 2**30
 
@@ -47,7 +50,7 @@ def check_networks(stack: Stack, uses: tuple[str, ...]) -> int:
 
 
 def measure(name: str, overrides: list[str]) -> dict[str, Any]:
-    config = compose([*COMPOSED, f"methods=[{name}]", "samples_for.blended_diffusion=1", *overrides])
+    config = compose([*COMPOSED, f"methods=[{name}]", EVEN, *overrides])
     known = methods()
     settings = run_settings(config, known, METRICS)
     stack = load_stack(settings.stack, dry_run=True)
@@ -62,14 +65,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="add the figures to this file, too")
     parser.add_argument("overrides", nargs="*", help="as for spin-bench, for example stack.dtype=bfloat16")
     options = parser.parse_args()
-    console, table = Console(), Table("method", "M parameters", "dtype", "s", "peak GiB")
+    console, table = Console(), Table("method", "M parameters", "dtype", "s", "s a case after the first", "peak GiB")
     figures = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
     for name in options.methods:
         free = psutil.virtual_memory().available / GIB
         console.print(f"{methods()[name].title}: {free:.1f} GiB free, {torch.get_num_threads()} threads")
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             found = figures[name] = pool.submit(measure, name, options.overrides).result()
-        row = (f"{found['seconds']:.0f}", f"{found['peak'] / GIB:.2f}")
+        further = "" if found["further"] is None else f"{found['further']:.1f}"
+        row = (f"{found['seconds']:.0f}", further, f"{found['peak'] / GIB:.2f}")
         table.add_row(methods()[name].title, f"{found['parameters'] / 1e6:.1f}", found["dtype"], *row)
         if options.json:
             options.json.write_text(json.dumps(figures, indent=2) + "\n")

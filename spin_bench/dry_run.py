@@ -1,7 +1,7 @@
 """Every method over a few cases, for its time and memory alone: no table, nothing kept.
 
-One network set is loaded at a time, so that a method's peak is its own. Optimisations are cut to the number of steps,
-since a dry run with `steps=2` would otherwise still tune for two hundred iterations.
+One network set is loaded at a time, so that a method's peak is its own. Where `steps` is below a method's own number,
+its optimisation is cut to as many iterations: a dry run with `steps=2` would otherwise still tune for two hundred.
 """
 
 import gc
@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -36,7 +35,8 @@ class Measured:
 
     method: str
     images: int
-    seconds: float  # making the networks included
+    seconds: float  # of all cases, making the networks included
+    further: float | None  # seconds a case after the first, which makes the networks and warms up; None of one case
     peak: int  # bytes, networks included
 
 
@@ -62,7 +62,7 @@ def dry_run(settings: RunSettings, stack: Stack, known: dict[str, Method], conso
 
 
 def shortened(settings: Any) -> Any:
-    """`settings` with every number of iterations cut to the number of steps."""
+    """`settings` with every number of iterations cut to the number of steps, where that is below the method's own."""
 
     def cut(part: Any, steps: int) -> Any:
         values = {field.name: getattr(part, field.name) for field in fields(part)}
@@ -71,7 +71,8 @@ def shortened(settings: Any) -> Any:
             changed["iterations"] = min(values["iterations"], steps)
         return replace(part, **changed)
 
-    return cut(settings, settings.steps) if hasattr(settings, "steps") else settings
+    fewer = hasattr(settings, "steps") and settings.steps < type(settings)().steps
+    return cut(settings, settings.steps) if fewer else settings
 
 
 def _measure(
@@ -79,7 +80,7 @@ def _measure(
 ) -> Measured:
     images = 0
     with TemporaryDirectory() as folder, peak_bytes(stack.device) as peak:
-        started = time.perf_counter()
+        times = [time.perf_counter()]
         painter = Halving(method.build(settings, stack, Artefacts(Path(folder))))
         for case in cases:
             pictures = painter(case, [derive_seed(base_seed, case.id, k) for k in range(samples)])
@@ -87,16 +88,17 @@ def _measure(
             for picture in pictures:
                 if (picture.mode, picture.size) != ("RGB", (stack.canvas, stack.canvas)):
                     raise UserError(f"{name}: painted {picture.mode} {picture.size}, not RGB of {stack.canvas} px")
-        if stack.device.type == "cuda":
-            torch.cuda.synchronize(stack.device)
-        return Measured(name, images, time.perf_counter() - started, peak())
+            times.append(time.perf_counter())  # pictures lie in main memory: no work is left on the device
+        further = (times[-1] - times[1]) / (len(cases) - 1) if len(cases) > 1 else None
+        return Measured(name, images, times[-1] - times[0], further, peak())
 
 
 def _table(measured: Sequence[Measured], known: dict[str, Method], stack: Stack) -> Table:
     weights = "random weights" if stack.random else "its own weights"
     title = f"Dry run: {stack.name}, {weights}, {stack.canvas} px, {str(stack.dtype)[6:]}, {stack.device}"
-    table = Table("method", "images", "s", "peak GiB", title=title)
+    table = Table("method", "images", "s", "s a case after the first", "peak GiB", title=title)
     for found in measured:
-        row = (str(found.images), f"{found.seconds:.1f}", f"{found.peak / 2**30:.2f}")
+        further = "" if found.further is None else f"{found.further:.1f}"
+        row = (str(found.images), f"{found.seconds:.1f}", further, f"{found.peak / 2**30:.2f}")
         table.add_row(known[found.method].title, *row)
     return table
