@@ -14,11 +14,11 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextModel
 
-from spin_bench.mini import corpus, export
+from spin_bench.mini import corpus, export, photographs
 from spin_bench.mini.saliency_net import SaliencyNet
 from spin_bench.mini.train_clip import build_clip, clip_loss
 from spin_bench.mini.train_inpaint import inpaint_loss, widened
-from spin_bench.mini.train_pixel import build_pixel_scheduler, build_pixel_unet, photographs, pixel_loss
+from spin_bench.mini.train_pixel import build_pixel_scheduler, build_pixel_unet, pixel_loss
 from spin_bench.mini.train_powerpaint import build_powerpaint, powerpaint_loss, save_powerpaint
 from spin_bench.mini.train_saliency import saliency_loss
 from spin_bench.mini.train_unet import (
@@ -150,12 +150,20 @@ def make_powerpaint(shop: Workshop) -> None:
     save_powerpaint(model, shop.model("powerpaint"))
 
 
+def make_photographs(shop: Workshop) -> None:
+    """The pixel-space model's own pictures, of more scenes than the others see."""
+    for done in photographs.render(
+        shop.photographs_folder, scenes=shop.recipe.photograph_scenes, workers=os.cpu_count() or 1
+    ):
+        log.info("rendered %d shards of photographs", done)
+
+
 def make_pixel(shop: Workshop) -> None:
     unet = placed(build_pixel_unet(), shop.device)
     loss = pixel_loss(
         unet,
         build_pixel_scheduler(),
-        photographs(shop.scenes()),
+        photographs.load(shop.photographs_folder, scenes=shop.recipe.photograph_scenes),
         batch=shop.recipe.batches["pixel"],
         device=shop.device,
     )
@@ -177,6 +185,7 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
     "unet": make_unet,
     "inpaint_unet": make_inpaint,
     "powerpaint": make_powerpaint,
+    "photographs": make_photographs,
     "pixel": make_pixel,
     "export": make_export,
 }

@@ -13,14 +13,12 @@ from diffusers.models.attention_processor import Attention, AttnProcessor
 from torch import Tensor
 from torch.distributions import Normal
 
-from spin_bench.mini.corpus import Corpus
+from spin_bench.mini.photographs import SIDE
 from spin_bench.mini.train_vae import draw
 from spin_bench.mini.training import StepLoss, autocast
 
 EVEN_SHARE = 0.25
 LOG_SIGMA = (-1.0, 1.3)  # mean and deviation of the noise level's logarithm
-
-SIDE = 32  # px: half the canvas, as guided-diffusion's 256 is to 512
 
 
 def build_pixel_scheduler() -> DDPMScheduler:
@@ -64,12 +62,6 @@ def unfused(unet: UNet2DModel) -> UNet2DModel:
     return unet
 
 
-def photographs(scenes: Corpus) -> np.ndarray:
-    """The pictures of the real domain that show an object, (n, H, W, 3) uint8."""
-    shown = [noun != "" and domain == "real" for noun, domain in zip(scenes.nouns, scenes.domains, strict=True)]
-    return scenes.pictures[np.array(shown)]
-
-
 def timestep_shares(scheduler: DDPMScheduler) -> Tensor:
     """How often each timestep is trained on, (T,) summing to 1.
 
@@ -86,15 +78,19 @@ def timestep_shares(scheduler: DDPMScheduler) -> Tensor:
 def pixel_loss(
     unet: UNet2DModel, scheduler: DDPMScheduler, pictures: np.ndarray, *, batch: int, device: torch.device
 ) -> StepLoss:
-    """`pictures` (N, H, W, 3) uint8 are averaged down to the model's side, and mirrored half of the time."""
-    corpus = torch.from_numpy(pictures)
-    side = unet.config.sample_size
-    shares = timestep_shares(scheduler)
+    """`pictures` (N, side, side, 3) uint8 at the model's own side, mirrored half of the time.
+
+    Pictures and random numbers are the device's own: at a thousand pictures a step, the CPU's would take as long as the
+    network. So another kind of device draws other batches.
+    """
+    corpus = torch.from_numpy(pictures).to(device)
+    shares = timestep_shares(scheduler).to(device)
 
     def loss(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        clean = F.adaptive_avg_pool2d(draw(corpus, batch, generator), side).to(device)
-        noise = torch.randn(clean.shape, generator=generator).to(device)
-        t = torch.multinomial(shares, batch, replacement=True, generator=generator).to(device)
+        drawn = torch.Generator(device).manual_seed(generator.initial_seed())
+        clean = draw(corpus, batch, drawn)
+        noise = torch.randn(clean.shape, generator=drawn, device=device)
+        t = torch.multinomial(shares, batch, replacement=True, generator=drawn)
         noisy = scheduler.add_noise(clean, noise, t).to(memory_format=torch.channels_last)
         with autocast(device):
             velocity_pred = unet(noisy, t).sample

@@ -35,10 +35,13 @@ def as_images(pictures: Tensor) -> Tensor:
 
 
 def draw(pictures: Tensor, batch: int, generator: torch.Generator) -> Tensor:
-    """A batch of pictures, each mirrored half of the time; (batch, 3, H, W) float in [-1, 1]."""
-    chosen = torch.randint(len(pictures), (batch,), generator=generator)
+    """A batch of pictures, each mirrored half of the time; (batch, 3, H, W) float in [-1, 1].
+
+    `generator` is of the device that holds the pictures.
+    """
+    chosen = torch.randint(len(pictures), (batch,), generator=generator, device=pictures.device)
     images = as_images(pictures[chosen])
-    mirrored = torch.rand(batch, generator=generator) < 0.5
+    mirrored = torch.rand(batch, generator=generator, device=pictures.device) < 0.5
     return torch.where(mirrored[:, None, None, None], images.flip(-1), images)
 
 

@@ -116,7 +116,7 @@ def train(module: nn.Module, loss: StepLoss, *, plan: Plan, checkpoint: Path, de
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     started = saved = time.monotonic()
     module.train()
-    running: dict[str, float] = {}
+    running: dict[str, float | Tensor] = {}
     for step in range(first, plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.lr_at(step)
@@ -126,12 +126,14 @@ def train(module: nn.Module, loss: StepLoss, *, plan: Plan, checkpoint: Path, de
         nn.utils.clip_grad_norm_(parameters, plan.clip)
         optimizer.step()
         _update_average(average, module, plan.ema, step)
-        for name, part in {"loss": value.item(), **parts}.items():
+        # The loss stays a tensor until it is printed: reading it at each step would make the CPU wait for the device.
+        shown: dict[str, float | Tensor] = {"loss": value.detach(), **parts}
+        for name, part in shown.items():
             running[name] = running.get(name, part) * 0.98 + part * 0.02
         now = time.monotonic()
         if (step + 1) % plan.log_steps == 0:
             rate = (step + 1 - first) / (now - started)
-            figures = " ".join(f"{name} {part:.4f}" for name, part in running.items())
+            figures = " ".join(f"{name} {float(part):.4f}" for name, part in running.items())
             eta = (plan.steps - step - 1) / rate / 60
             log.info("step %d/%d %s | %.2f steps/s, %.0f min left", step + 1, plan.steps, figures, rate, eta)
         if now - saved > plan.checkpoint_seconds or step + 1 == plan.steps:
