@@ -5,13 +5,9 @@ from functools import partial
 import pytest
 import torch
 
-from baselines.uni_paint import UniPaintSettings
 from spin_bench.cli import compose, main
-from spin_bench.dry_run import shortened
 from spin_bench.errors import UserError
-from spin_bench.passes import PASSES
 from spin_bench.settings import stack_config
-from spin_bench.spin.painter import SpinSettings
 from spin_bench.stacks import guided_diffusion
 from spin_bench.stacks.layouts import LAYOUTS, PARAMETERS, bare, build_scheduler, build_vae
 from spin_bench.stacks.load import load_stack
@@ -136,22 +132,6 @@ def test_random_weights_never_get_into_a_table(tmp_path, capsys):
     assert not (tmp_path / "results").exists()
     with pytest.raises(UserError, match="unknown weights 'randon': did you mean 'random'"):
         load_stack(stack_config(compose(["weights=randon"])))
-
-
-def test_a_dry_run_paints_with_every_method_and_leaves_nothing(benchmark_root, tmp_path, capsys):
-    run = ["weights=random", "dry_run=true", "limit=1", "steps=2", "samples=1", f"dataset.root={benchmark_root}"]
-    assert main([*run, "methods=[blended_latent_diffusion,copy_paste]", f"results_dir={tmp_path / 'results'}"]) == 0
-    said = capsys.readouterr().out
-    assert "random weights" in said
-    assert "BLD" in said
-    assert "copy-paste" not in said  # bounds have nothing to measure
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_dry_run_cuts_optimisations_to_its_steps():
-    assert shortened(SpinSettings(steps=2)).embedding.iterations == 2
-    assert shortened(UniPaintSettings(steps=3)).iterations == 3
-    assert PASSES["uni_paint"](shortened(UniPaintSettings(steps=3)), 1).weights["unet"] == 6
 
 
 @pytest.mark.parametrize("name", ["sd14", "sd15", "sd21"])
