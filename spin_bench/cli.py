@@ -22,6 +22,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import PackageNotFoundError
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,9 @@ def guarded(command: Callable[[Any, Console], int], words: Any, console: Console
             raise
         where = error.filename or getattr(words, "results_dir", "")  # a failed write does not name its file
         print(f"spin-bench: {error.strerror}: {where}: mend it and run again, nothing is lost", file=sys.stderr)
+        return BAD_INPUT
+    except PackageNotFoundError as error:  # run from a source tree
+        print(f"spin-bench: {error.name} is not installed: run make setup, or pip install -e .", file=sys.stderr)
         return BAD_INPUT
     except FirstFailure as error:
         print(f"spin-bench: {error}: stopped, since fail_fast=true; the same command tries again", file=sys.stderr)

@@ -19,6 +19,7 @@ from spin_bench.stacks.load import DTYPES, choose_device
 
 PAPER_CASES = 237  # the real domain's, where the benchmark is not here to be counted
 GIB, HOUR = 2**30, 3600
+SLOWER = "Spin and Uni tune on small batches, which a fast card runs well below that rate: docs/paper-scale.md"
 
 
 def forecast_table(config: DictConfig, console: Console) -> Table | str:
@@ -31,7 +32,8 @@ def forecast_table(config: DictConfig, console: Console) -> Table | str:
     networks = bare_networks(settings.stack, dtype)
     per_row = {name: network.operations() for name, network in networks.items()}
     title = f"{cases} cases at {rate / 1e12:.2f} TFLOP/s, which one of the UNet's convolutions reaches here ({dtype})"
-    table = Table("method", "images a case", "PFLOP", "hours", "GiB", "fits here", title=title)
+    columns = ("method", "images a case", "PFLOP", "hours", "GiB", "fits here")
+    table = Table(*columns, title=title, caption=SLOWER if device.type == "cuda" else None)
     free = free_memory(device)
     total = 0.0
     for name, chosen in settings.methods.items():

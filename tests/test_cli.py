@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pandas as pd
@@ -156,6 +157,17 @@ def test_a_wrong_word_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture,
     assert message in error
     assert "\n" not in error
     assert not (tmp_path / "results").exists()
+
+
+def test_a_source_tree_that_was_never_installed_says_so(
+    benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    def nothing_there(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("spin_bench.painting.version", nothing_there)
+    assert main(["limit=1", "methods=[copy_paste]", f"dataset.root={benchmark_root}", f"results_dir={tmp_path}"]) == 2
+    assert "torch is not installed: run make setup, or pip install -e ." in capsys.readouterr().err
 
 
 def test_altered_weights_are_named(benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
