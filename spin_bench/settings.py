@@ -19,6 +19,7 @@ from spin_bench.variants import Variant, changed, chosen_variants, in_order, wit
 
 T = TypeVar("T")
 
+TRAINED_STEPS = 1000  # of every stack's schedules, the pixel-space model's included
 SHARED = ("steps", "guidance_scale")  # top-level settings that go to every method that has them
 
 
@@ -121,6 +122,15 @@ def _all_settings(
     return chosen
 
 
+def _check_steps(chosen: Mapping[str, Any]) -> None:
+    for name, settings in chosen.items():
+        steps = getattr(settings, "steps", 1)
+        if not 1 <= steps <= TRAINED_STEPS:
+            raise UserError(
+                f"{name}: steps={steps}: the models know {TRAINED_STEPS} timesteps: set steps from 1 to {TRAINED_STEPS}"
+            )
+
+
 def stack_config(config: DictConfig) -> StackConfig:
     return typed(StackConfig, {**_plain(config.stack), "weights": config.weights}, "stack")
 
@@ -147,6 +157,7 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mappi
     wanted = chosen_metrics(list(config.metrics), metrics)
     variants = chosen_variants(_plain(config.variants), names, known)
     chosen, known = _all_settings(names, variants, known, config, stack), with_variants(known, variants)
+    _check_steps(chosen)
     deviations = []
     for name, settings in chosen.items():
         for line in _changed(known[name].settings(), settings):

@@ -1,7 +1,7 @@
 """What the pixel-space model is trained on: many photographs of objects at half the canvas, rendered once into a cache.
 
-They are the photographs among the corpus's own endless row of scenes, four times as far along it as the other models
-go: a model that has nothing but pixels to learn from starts to know a smaller set by heart.
+They are the photographs among the corpus's own endless row of scenes, further along it than the other models go: many
+pictures a step would show a smaller set so often that the model came to know it by heart.
 """
 
 import os

@@ -53,7 +53,7 @@ SHIPPED = Recipe(
         "unet": 32,
         "inpaint_unet": 32,
         "powerpaint": 32,
-        "pixel": 1024,  # 3 M pictures: five minutes of an H200, a day of two CPU cores
+        "pixel": 1024,  # 3 M pictures: five minutes of an H200, most of a day of two CPU cores
     },
 )
 
