@@ -14,6 +14,7 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
+from spin_bench.errors import unknown
 from spin_bench.files import write_whole
 from spin_bench.mini import corpus
 from spin_bench.mini.inpaint_figures import inpaint_figures, powerpaint_figures, removal_figures
@@ -148,4 +149,7 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        if given not in MEASURES:
+            raise SystemExit(str(unknown("figures", given, list(MEASURES))))
     main(sys.argv[1:])
