@@ -6,7 +6,7 @@ from diffusers import DDIMScheduler
 from small_pixels import SIDE, pixels, seeded_noise
 
 from spin_bench.diffusion.noise import NoiseSource
-from spin_bench.diffusion.pixel_sampler import ancestral, ddim, respaced
+from spin_bench.diffusion.pixel_sampler import NOISY, ancestral, ddim, respaced
 from spin_bench.errors import UserError
 
 # --- the sampler
@@ -67,6 +67,30 @@ def test_an_energy_moves_the_mean_or_the_noise():
     noise = (1 - a) ** 0.5 * slope
     expected = (1 - a_next) ** 0.5 * noise - a_next**0.5 * (1 - a) ** 0.5 / a**0.5 * noise
     torch.testing.assert_close(moved, expected, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_the_scale_of_the_noise_acts_on_its_early_steps_alone():
+    model = pixels()
+    x = seeded_noise(1, 2, 3, SIDE, SIDE)
+    steps = {
+        scale: ancestral(model, x, NoiseSource([5, 6], torch.device("cpu"), torch.float32), steps=10, noise_scale=scale)
+        for scale in (1.0, 1.5)
+    }
+    noise = NoiseSource([5, 6], torch.device("cpu"), torch.float32)
+    early = 0
+    for plain, scaled in zip(*steps.values(), strict=True):
+        if plain.t_next < 0:
+            torch.testing.assert_close(scaled.x, plain.x)
+            continue
+        a, a_next = (float(model.scheduler.alphas_cumprod[t]) for t in (plain.t, plain.t_next))
+        noisy = ((1 - a) / a) ** 0.5 > NOISY
+        early += noisy
+        variance = (1 - a_next) / (1 - a) * (1 - a / a_next)
+        added = noise.normal(3, SIDE, SIDE) * variance**0.5
+        torch.testing.assert_close(scaled.x - plain.x, 0.5 * noisy * added, atol=1e-5, rtol=1e-4)
+        scaled.x = plain.x  # so that the next step starts alike
+    assert 0 < early < 9
 
 
 def test_respacing_keeps_both_ends():

@@ -24,6 +24,10 @@ from spin_bench.stack import PixelDiffusion
 Energy = Callable[[Tensor, Tensor, int], Tensor]
 
 
+# A picture's share of noise over its share of the clean one: where layout and kind of object are decided.
+NOISY = 3.0
+
+
 @dataclass
 class PixelStep:
     """State after one step; assign `x` to change what the next step sees. Pictures: (N, C, side, side), float32."""
@@ -68,12 +72,22 @@ def estimate(model: PixelDiffusion, x: Tensor, t: int, energy: Energy | None = N
 
 
 def ancestral(
-    model: PixelDiffusion, x: Tensor, source: NoiseSource, *, steps: int, skip: int = 0, energy: Energy | None = None
+    model: PixelDiffusion,
+    x: Tensor,
+    source: NoiseSource,
+    *,
+    steps: int,
+    skip: int = 0,
+    energy: Energy | None = None,
+    noise_scale: float = 1.0,
 ) -> Iterator[PixelStep]:
     """DDPM (Ho et al. 2020); the energy moves each step's mean by its descent times the step's variance.
 
     `skip` leaves out that many of the first `steps` timesteps; `x` is at the first one that is left. The last step ends
     at its predicted clean pictures, without variance, so that it has nothing to guide.
+
+    `noise_scale` multiplies the fresh noise of steps that start with more than `NOISY` times as much noise as picture:
+    S_noise and S_tmin of EDM (Karras et al. 2022), there too against networks that take away too much.
     """
     kind = model.scheduler.config.variance_type
     if kind not in VARIANCES:
@@ -91,7 +105,8 @@ def ancestral(
             variance = VARIANCES[kind](x.new_tensor(posterior), x.new_tensor(beta), seen.share)
             if seen.descent is not None:
                 mean = mean + variance * seen.descent
-            mean = mean + variance.sqrt() * source.normal(*x.shape[1:]).float()
+            scale = noise_scale if ((1 - alpha) / alpha) ** 0.5 > NOISY else 1.0
+            mean = mean + scale * variance.sqrt() * source.normal(*x.shape[1:]).float()
         step = PixelStep(index, t, t_next, mean, seen.x0_pred)
         yield step
         x = step.x

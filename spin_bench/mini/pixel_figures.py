@@ -17,6 +17,10 @@ from spin_bench.stack import PixelDiffusion, Stack
 
 SAMPLES, BATCH = 256, 32
 STEPS = 250  # what guided-diffusion's own figures are measured with
+# Of the early steps' fresh noise. Without it places and shapes vary too little: at 100 steps, seen from the half of the
+# photographs that no figure is measured with, and from seeds 1000 on, KID is 0.216 at 1.0, 0.108 at 1.15, 0.092 at 1.2
+# and 0.105 at 1.25.
+NOISE_SCALE = 1.2
 KID_MARGIN = 0.10  # stated: how far above the VAE's reconstructions the samples may be
 
 
@@ -28,7 +32,7 @@ def samples(model: PixelDiffusion, stack: Stack, console: Console) -> Tensor:
     for start in watched(starts, total=len(starts), label="pixel-space samples", console=console):
         source = NoiseSource(range(start, start + BATCH), stack.device, stack.dtype)
         images = source.normal(3, side, side)
-        for step in ancestral(model, images, source, steps=STEPS):
+        for step in ancestral(model, images, source, steps=STEPS, noise_scale=NOISE_SCALE):
             images = step.x
         made.append(images.clamp(-1, 1))
     return torch.cat(made)
