@@ -30,7 +30,7 @@ from spin_bench.identity import derive_seed
 from spin_bench.painter import Painter
 from spin_bench.stack import Stack
 
-VERSION = "1"
+VERSION = "2"
 # The published batch, and always a full one: the networks' rounding depends on their batch's size, and this guidance
 # magnifies rounding until another picture comes out.
 BATCH = 4
@@ -45,6 +45,7 @@ class BlendedDiffusionSettings:
     skip_share: float = 0.25  # share of the steps that is skipped: 25 of 100
     ddim: bool = False  # False (published): DDPM, which the authors' editor runs whatever its own flag says
     aug_num: int = 8  # views of a picture that CLIP sees, the first one clean
+    resample_once: bool = False  # False (published): a turned and bent view is resampled for each | True: once
     clip_guidance_lambda: float = 1000.0
     range_lambda: float = 50.0
     background_preservation_loss: bool = False  # False (published): the next two are not used
@@ -129,7 +130,13 @@ def guidance_energy(
         total = settings.range_lambda * (x0_pred - x0_pred.clamp(-1, 1)).pow(2).mean((1, 2, 3))
         if settings.clip_guidance_lambda:
             # 0 outside the mask is mid-grey
-            views = augmented(seen * mask, source.generators, copies=settings.aug_num, side=stack.guide.side)
+            views = augmented(
+                seen * mask,
+                source.generators,
+                copies=settings.aug_num,
+                side=stack.guide.side,
+                resample_once=settings.resample_once,
+            )
             # the CPU's convolutions read channels-last faster
             views = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
             distances = spherical_distance(stack.guide.encode_image(views), prompt)

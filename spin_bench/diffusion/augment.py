@@ -2,6 +2,7 @@
 
 Blended Diffusion's augmentations with the arithmetic of kornia, which the authors call: RandomAffine(15 degrees,
 translate 0.1, border padding), then RandomPerspective(0.7), each with probability 0.7. The first view is left clean.
+kornia resamples a view once for each; ours can look up both at once, which takes less than half the time.
 """
 
 import math
@@ -22,15 +23,24 @@ _SQUARE = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))  # corners in the
 _DRAWS = 13  # uniform numbers a view: 2 choices, 1 angle, 2 shifts, 4 corners of 2
 
 
-def augmented(images: Tensor, generators: Sequence[torch.Generator], *, copies: int, side: int) -> Tensor:
+def augmented(
+    images: Tensor, generators: Sequence[torch.Generator], *, copies: int, side: int, resample_once: bool = False
+) -> Tensor:
     """(N, C, h, w) to `copies` views of each, (copies, N, C, side, side); image k draws from generator k alone."""
-    images = F.adaptive_avg_pool2d(images, side)
+    images = _pooled(images, side)
+    if copies == 1:
+        return images[None]
     drawn = [torch.rand(copies - 1, _DRAWS, generator=generator) for generator in generators]
     numbers = torch.stack(drawn, 1).flatten(0, 1).to(images.device)  # ((copies - 1) N, draws), image by image
-    views = images.repeat(copies - 1, 1, 1, 1)
-    views = warp(views, numbers[:, 0] < PROBABILITY, affine(numbers[:, 2:5]), padding="border")
-    views = warp(views, numbers[:, 1] < PROBABILITY, perspective(numbers[:, 5:].view(-1, 4, 2)), padding="zeros")
-    return torch.cat([images, views]).unflatten(0, (copies, len(images)))
+    turned, bent = numbers[:, 0] < PROBABILITY, numbers[:, 1] < PROBABILITY
+    turns, bends = affine(numbers[:, 2:5]), perspective(numbers[:, 5:].view(-1, 4, 2))
+    if resample_once:
+        views = warp_once(images, _where(turned, turns), _where(bent, bends))
+    else:
+        views = images.repeat(copies - 1, 1, 1, 1)
+        views = warp(views, turned, turns, padding="border")
+        views = warp(views, bent, bends, padding="zeros").unflatten(0, (copies - 1, -1))
+    return torch.cat([images[None], views])
 
 
 def affine(numbers: Tensor) -> Tensor:
@@ -54,18 +64,53 @@ def perspective(numbers: Tensor) -> Tensor:
 
 def warp(images: Tensor, chosen: Tensor, matrices: Tensor, *, padding: str) -> Tensor:
     """Move the `chosen` (N,) of `images` (N, C, side, side) by their matrices (N, 3, 3), bilinear; the rest stay."""
-    side = images.shape[-1]
-    centres = (2 * torch.arange(side, device=images.device) + 1) / side - 1
-    y, x = (place.flatten() for place in torch.meshgrid(centres, centres, indexing="ij"))
-    matrices = matrices[chosen]
-    # written out: a matrix product's rounding depends on how many there are, and is slower
-    moved_x, moved_y, scale = (matrices[..., :1] * x + matrices[..., 1:2] * y + matrices[..., 2:]).unbind(1)
+    moved_x, moved_y, scale = _moved(matrices[chosen], images.shape[-1])
     # A point at infinity lies outside the picture, wherever it is.
     grid = (torch.stack([moved_x, moved_y], -1) / scale[..., None]).nan_to_num(3.0).clamp(-3, 3)
-    grid = grid.unflatten(1, (side, side))
     views = images.clone()
     views[chosen] = F.grid_sample(images[chosen], grid, padding_mode=padding, align_corners=False)
     return views
+
+
+def warp_once(images: Tensor, turns: Tensor, bends: Tensor) -> Tensor:
+    """`images` (N, C, side, side) turned and then bent with one bilinear look-up: (V, N, C, side, side).
+
+    Matrices (V N, 3, 3), V views of all images one after the other. As with two `warp`s, a turned picture is continued
+    by its border and a bent one by grey; what they soften twice is softened once.
+    """
+    count, side = len(images), images.shape[-1]
+    # All views of an image are one tall grid, so that no picture is copied.
+    turns, bends = (m.unflatten(0, (-1, count)).transpose(0, 1).flatten(0, 1) for m in (turns, bends))
+    bent_x, bent_y, scale = _moved(bends, side)
+    within = torch.maximum(bent_x.abs(), bent_y.abs()) <= scale.abs()
+    edge = 1 - 1 / side
+    moved = _moved((turns @ bends)[:, :2], side)
+    grid = torch.stack([(place / scale).clamp(-edge, edge).where(within, 3.0) for place in moved], -1)  # 3: grey
+    views = F.grid_sample(images, grid.view(count, -1, side, 2), padding_mode="zeros", align_corners=False)
+    return views.unflatten(2, (-1, side)).permute(2, 0, 1, 3, 4)
+
+
+def _pooled(images: Tensor, side: int) -> Tensor:
+    """Adaptive average pooling of square pictures to (N, C, side, side)."""
+    if side % images.shape[-1] == 0:  # nothing is averaged, and repeating pixels is faster
+        return F.interpolate(images, size=side)
+    return F.adaptive_avg_pool2d(images, side)
+
+
+def _moved(matrices: Tensor, side: int) -> tuple[Tensor, ...]:
+    """What each row of `matrices` (N, rows, 3) says of (x, y, 1), pixel by pixel of a view: (N, side, side) a row.
+
+    Written out: a matrix product's rounding depends on how many there are, and is slower.
+    """
+    centres = (2 * torch.arange(side, device=matrices.device) + 1) / side - 1
+    along = matrices[..., :1] * centres
+    down = matrices[..., 1:2] * centres + matrices[..., 2:]
+    return tuple(y[..., None] + x[:, None] for x, y in zip(along.unbind(1), down.unbind(1), strict=True))
+
+
+def _where(chosen: Tensor, matrices: Tensor) -> Tensor:
+    """`matrices` (N, 3, 3) where `chosen` (N,), the identity elsewhere."""
+    return matrices.where(chosen[:, None, None], torch.eye(3, device=matrices.device))
 
 
 def _projective_basis(corners: Tensor) -> Tensor:
