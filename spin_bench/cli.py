@@ -36,6 +36,7 @@ from rich.logging import RichHandler
 
 from spin_bench.allocator import restart_with_settings
 from spin_bench.errors import FirstFailure, UserError, unknown
+from spin_bench.precedence import yielding
 from spin_bench.stopping import Stopped
 
 Command = Callable[[DictConfig, Console], int]
@@ -57,7 +58,7 @@ def compose(overrides: list[str]) -> DictConfig:
     """The whole configuration; `UserError` where a name or an override does not fit."""
     with hydra.initialize_config_dir(str(config_folder().resolve()), version_base="1.3"):
         try:
-            return hydra.compose("config", overrides=overrides)
+            return yielding(hydra.compose("config", overrides=overrides), overrides)
         except (HydraException, OmegaConfBaseException) as error:
             raise _explained(error, overrides) from error
 

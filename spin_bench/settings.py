@@ -14,13 +14,13 @@ from spin_bench.executors.config import ExecutorConfig, Shard
 from spin_bench.methods import Method
 from spin_bench.metrics.registry import chosen as chosen_metrics
 from spin_bench.metrics.sets import known_distances
+from spin_bench.precedence import SHARED
 from spin_bench.stacks.config import StackConfig
 from spin_bench.variants import Variant, changed, chosen_variants, in_order, with_variants
 
 T = TypeVar("T")
 
 TRAINED_STEPS = 1000  # of every stack's schedules, the pixel-space model's included
-SHARED = ("steps", "guidance_scale")  # top-level settings that go to every method that has them
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from omegaconf import DictConfig
 
 from spin_bench.files import write_whole
 from spin_bench.identity import canonical, key_of
+from spin_bench.precedence import yielding
 from spin_bench.stack import Stack
 from spin_bench.stacks.config import StackConfig
 from spin_bench.stacks.load import load_stack
@@ -67,7 +68,7 @@ def multirun(words: Sequence[str], run: Callable[[DictConfig], int], *, conf: Pa
         values = swept_values(words, HydraConfig.get())
         sweep = config.experiment_name
         config.experiment_name = "/".join(filter(None, (sweep, job_name(values))))
-        code = run(config)
+        code = run(yielding(config, HydraConfig.get().overrides.task))
         if values:
             _note(Path(config.results_dir) / config.stack.name / config.dataset.name / sweep, values, code)
         if code > SIGNALLED or (code and config.fail_fast):
