@@ -21,7 +21,7 @@ from spin_bench.mini.inpaint_figures import inpaint_figures, powerpaint_figures,
 from spin_bench.mini.model_figures import clip_figures, saliency_figures, text_to_image_figures, vae_figures
 from spin_bench.mini.perceptual_figures import perceptual_figures
 from spin_bench.mini.photographs import photographs
-from spin_bench.mini.pixel_figures import KID_MARGIN, pixel_figures
+from spin_bench.mini.pixel_figures import KID_MARGIN, NOISE_SCALE, pixel_figures
 from spin_bench.mini.train_vae import as_images
 from spin_bench.paths import cache_folder
 from spin_bench.stack import Stack
@@ -61,9 +61,9 @@ knows.
   box. `removal_clean`: the scene looks more like its bare place than like the place with any noun;
   `removal_judge_misses` and `removal_judge_alarms` say how often that judge errs on true full and true empty scenes.
 - Pixel model: 256 unconditional samples, 250 respaced steps (as guided-diffusion's own figures), the larger of the two
-  fixed variances; kernel distance (KID, mini-CLIP features, at 32 px) to held-out photographs of objects, which are
-  what it was trained on, beside that of the VAE's reconstructions. Samples may lie {margin} above it;
-  `pixel_kid_room` is what is left of that.
+  fixed variances, the early steps' noise times {noise_scale} (EDM's S_noise); kernel distance (KID, mini-CLIP features,
+  at 32 px) to held-out photographs of objects, which are what it was trained on, beside that of the VAE's
+  reconstructions. Samples may lie {margin} above it; `pixel_kid_room` is what is left of that.
 - Perceptual distance: five strengths of five kinds of damage on 64 scenes; the share of neighbouring strengths ranked
   right picture by picture, and 1 where the mean rises at every strength of every kind.
 
@@ -118,7 +118,7 @@ def models_page(figures: dict[str, float], pictures: list[str]) -> str:
         verdict = "" if aim is None else "reached" if value >= aim else "short"
         lines.append(f"| {name} | {value:.3f} | {'' if aim is None else f'{aim:.2f}'} | {verdict} |")
     shown = "\n".join(f"![{name}]({name}.png)" for name in pictures)
-    return _PAGE.format(table="\n".join(lines), margin=KID_MARGIN, pictures=shown)
+    return _PAGE.format(table="\n".join(lines), margin=KID_MARGIN, noise_scale=NOISE_SCALE, pictures=shown)
 
 
 def held_out_scenes() -> HeldOutScenes:
