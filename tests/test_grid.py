@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from spin_bench.report.grid import GridRow, write_grid
+from spin_bench.report.render import spread
+from spin_bench.report.results import AboutCase
 
 
 def box_of(page: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
@@ -85,3 +87,13 @@ def test_small_pictures_are_enlarged_smoothly(tmp_path: Path):
 def test_grid_with_a_wrong_number_of_tiles_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="'b' has 2 tiles for 1 columns"):
         write_grid(tmp_path / "g.png", [GridRow("b", (None, None))], ["a"])
+
+
+@pytest.mark.parametrize(("cases", "count"), [(64, 12), (13, 12), (12, 12), (8, 12), (1, 12), (95, 4)])
+def test_the_grid_s_cases_are_spread_through_the_run(cases: int, count: int):
+    of_run = [AboutCase(f"real-{k:04}", "real", "a prompt") for k in range(cases)]
+    places = [of_run.index(case) for case in spread(of_run, count)]
+    assert len(places) == min(cases, count)
+    assert places[0] == 0
+    steps = np.diff([*places, cases])  # as far to the end as from one to the next
+    assert set(steps) <= {cases // len(places), -(-cases // len(places))}

@@ -74,17 +74,23 @@ def _ballot(results: Results) -> bool:
 
 
 def _write_grid(results: Results) -> None:
-    """One image of every method for the first cases, evenly over the domains that were run."""
+    """One image of every method for some cases, evenly over the domains that were run and through each of them."""
     cases, painters = results.about.cases, results.painters
     by_domain = [[case for case in cases if case.domain == d] for d in sorted({case.domain for case in cases})]
     share = max(1, GRID_ROWS // len(by_domain))
     rows = [
         GridRow(case.prompt, (*_inputs(results.folder, case), *(_shown(results, name, case) for name in painters)))
         for of_domain in by_domain
-        for case in of_domain[:share]
+        for case in spread(of_domain, share)
     ]
     titles = [title + (" top-1" if name in results.about.ranked else "") for name, title in painters.items()]
     write_grid(results.folder / "grid.png", rows, [*INPUTS, *titles])
+
+
+def spread(cases: Sequence[AboutCase], count: int) -> list[AboutCase]:
+    """`count` of `cases` at even distances from the first on, all where there are fewer: neighbours look alike."""
+    count = min(count, len(cases))
+    return [cases[i * len(cases) // count] for i in range(count)]
 
 
 def _inputs(folder: Path, case: AboutCase) -> list[Image.Image]:
