@@ -3,11 +3,13 @@
 Every method paints one case, its network passes are recorded, and then the same passes are called bare, one after the
 other, with the gradients that the method asked for and, where it tunes the weights, Adam's update of them, which is
 shown apart. Wall time of the painting over wall time of the bare passes, minus one, is what the method itself costs.
-Painting and replay alternate and the fastest of each counts, so that both see the same machine.
+Painting and replay alternate for a while; what counts is the median of their ratios, which a machine that now runs
+faster, now slower does not move. Its quartiles stand beside it.
 """
 
 import argparse
 import json
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +36,8 @@ from spin_bench.progress import watcher
 from spin_bench.settings import RunSettings, run_settings
 from spin_bench.stack import Stack
 from spin_bench.stacks.load import load_stack
+
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -151,35 +155,44 @@ def _painted(painter: Painter, case: Case, samples: int) -> float:
 
 
 def measure(
-    name: str, settings: RunSettings, stack: Stack, case: Case, *, samples: int, rounds: int
+    name: str, settings: RunSettings, stack: Stack, case: Case, *, samples: int, seconds: float
 ) -> dict[str, float]:
-    """Seconds of painting, of its bare passes and of their updates of weights, the fastest of `rounds`."""
+    """Median seconds of painting, of its bare passes and of their updates of weights, over `seconds` of rounds.
+
+    One round warms up. At least `ROUNDS` count.
+    """
     networks, method = _networks(stack), methods()[name]
-    walls: list[float] = []
-    bares: list[tuple[float, float]] = []
-    for _ in range(rounds + 1):
+
+    def painted() -> float:
         with TemporaryDirectory() as folder:  # empty: nothing is taken from an earlier round
             painter = method.build(settings.methods[name], stack, Artefacts(Path(folder)))
-            walls.append(_painted(painter, case, samples))
-        if len(walls) == 1:
-            with TemporaryDirectory() as folder, _recording(networks) as passes:
-                _painted(method.build(settings.methods[name], stack, Artefacts(Path(folder))), case, samples)
-        bares.append(_replay(passes))
-    wall = min(walls[1:])
-    bare, update = (min(column) for column in zip(*bares[1:], strict=True))
+            return _painted(painter, case, samples)
+
+    with _recording(networks) as passes:
+        painted()
+    rounds: list[tuple[float, float, float]] = []
+    painted(), _replay(passes)
+    started = time.perf_counter()
+    while len(rounds) < ROUNDS or time.perf_counter() - started < seconds:
+        rounds.append((painted(), *_replay(passes)))
+    wall, bare, update = (statistics.median(column) for column in zip(*rounds, strict=True))
+    low, middle, high = statistics.quantiles((w / (b + u) - 1 for w, b, u in rounds), n=4)
     return {
         "seconds": wall,
         "bare_seconds": bare,
         "update_seconds": update,
         "passes": len(passes),
-        "overhead": wall / (bare + update) - 1,
+        "rounds": len(rounds),
+        "overhead": middle,
+        "overhead_low": low,
+        "overhead_high": high,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of rounds a method, at least")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument("overrides", nargs="*", help="as for spin-bench, for example methods=[spin] stack.device=cpu")
     options = parser.parse_args()
@@ -190,15 +203,17 @@ def main() -> None:
     stack = load_stack(settings.stack)
     here = [name for name in settings.methods if not stack.missing(known[name].uses or ())]
     case = load_case(next(iter(entries(settings.dataset, watcher(console), limit=1))), stack.canvas)
-    table = Table("method", "s", "bare s", "Adam s", "passes", "outside")
+    table = Table("method", "s", "bare s", "Adam s", "passes", "rounds", "outside", "quartiles")
     figures = {}
     for name in here:
-        figures[name] = measure(name, settings, stack, case, samples=options.samples, rounds=options.rounds)
+        figures[name] = measure(name, settings, stack, case, samples=options.samples, seconds=options.seconds)
         found = figures[name]
         seconds = (f"{found[part]:.2f}" for part in ("seconds", "bare_seconds", "update_seconds"))
-        table.add_row(known[name].title, *seconds, str(found["passes"]), f"{found['overhead']:.1%}")
+        outside, low, high = (f"{found[part]:.1%}" for part in ("overhead", "overhead_low", "overhead_high"))
+        counts = str(found["passes"]), str(found["rounds"])
+        table.add_row(known[name].title, *seconds, *counts, outside, f"{low} to {high}")
     console.print(table)
-    console.print(f"{options.samples} images of one case, {torch.get_num_threads()} threads, best of {options.rounds}")
+    console.print(f"{options.samples} images of one case, {torch.get_num_threads()} threads")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
