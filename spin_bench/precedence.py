@@ -5,6 +5,7 @@ that the command's words name is taken out of the stack's overrides, its reason 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, open_dict
@@ -33,10 +34,20 @@ def _set_by(config: DictConfig, words: Sequence[str]) -> Iterator[tuple[str, str
         head, _, rest = override.key_or_group.partition(".")
         if override.is_delete() or override.value() is None:
             continue
-        if head == "settings":
-            method, _, setting = rest.partition(".")
-            yield method, setting
-        elif head == "method" and rest:
-            yield config.method.name, rest
-        elif override.key_or_group in SHARED:
-            yield from ((method, head) for method in config.stack.get("overrides") or {})
+        for path in _leaves(rest, override.value()):
+            if head == "settings":
+                method, _, setting = path.partition(".")
+                yield method, setting
+            elif head == "method" and path:
+                yield config.method.name, path
+            elif override.key_or_group in SHARED:
+                yield from ((method, head) for method in config.stack.get("overrides") or {})
+
+
+def _leaves(path: str, value: Any) -> Iterator[str]:
+    """Where the single values of a word's value stand: `embedding={lr: 1e-3}` sets embedding.lr."""
+    if not isinstance(value, dict):
+        yield path
+        return
+    for name, part in value.items():
+        yield from _leaves(f"{path}.{name}".lstrip("."), part)

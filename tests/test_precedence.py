@@ -21,6 +21,8 @@ def _settings(*words: str) -> RunSettings:
         ["steps=100"],
         ["method=blended_diffusion", "method.steps=100"],
         ["++settings.blended_diffusion.steps=100"],
+        ["settings.blended_diffusion={steps: 100}"],
+        ["settings={blended_diffusion: {steps: 100}}"],
     ],
 )
 def test_a_published_default_can_be_asked_for(words: list[str]):
