@@ -30,10 +30,7 @@ from spin_bench.identity import derive_seed
 from spin_bench.painter import Painter
 from spin_bench.stack import Stack
 
-VERSION = "2"
-# The published batch, and always a full one: the networks' rounding depends on their batch's size, and this guidance
-# magnifies rounding until another picture comes out.
-BATCH = 4
+VERSION = "3"
 DISTANCE = "clip_distance"  # in every picture's `info`: ascending, the best first
 
 
@@ -43,6 +40,7 @@ class BlendedDiffusionSettings:
 
     steps: int = 100  # respaced out of the model's thousand
     skip_share: float = 0.25  # share of the steps that is skipped: 25 of 100
+    batch: int = 4  # images at once; another size rounds otherwise, and guidance makes another picture of that
     ddim: bool = False  # False (published): DDPM, which the authors' editor runs whatever its own flag says
     aug_num: int = 8  # views of a picture that CLIP sees, the first one clean
     resample_once: bool = False  # False (published): a turned and bent view is resampled for each | True: once
@@ -60,6 +58,8 @@ def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack, artefact
     """A painter that sees the background, the mask and the prompt, never the reference; it notes each `DISTANCE`."""
     if settings.aug_num < 1:
         raise UserError(f"aug_num={settings.aug_num}: CLIP must see at least the clean picture: set aug_num=1 or more")
+    if settings.batch < 1:
+        raise UserError(f"batch={settings.batch}: no image would be painted: set batch=1 or more")
     if not 0 <= settings.skip_share < 1:
         raise UserError(f"skip_share={settings.skip_share}: no step would be left: set a share in [0, 1)")
 
@@ -70,9 +70,10 @@ def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack, artefact
         with torch.no_grad():
             prompt = stack.guide.encode_text([case.prompt])
         pictures: list[Image.Image] = []
-        for first in range(0, len(seeds), BATCH):
-            group = seeds[first : first + BATCH]
-            filled = [*group, *[group[-1]] * (BATCH - len(group))]
+        for first in range(0, len(seeds), settings.batch):
+            group = seeds[first : first + settings.batch]
+            # Always a full batch, so that an image is the same whatever else is asked for.
+            filled = [*group, *[group[-1]] * (settings.batch - len(group))]
             pictures += _paint(case, filled, picture, mask, prompt)[: len(group)]
         return pictures
 
@@ -123,23 +124,23 @@ def guidance_energy(
 
     `picture` (1, 3, side, side) in [-1, 1], `mask` (1, 1, side, side) in {0, 1}, `prompt` (1, width).
     """
+    guide = stack.guide
+    scale, shift = 1 / (2 * guide.std), (0.5 - guide.mean) / guide.std  # from [-1, 1] to what CLIP's network sees
 
     def energy(x_t: Tensor, x0_pred: Tensor, t: int) -> Tensor:
         share = (1 - stack.pixel.scheduler.alphas_cumprod[t].item()) ** 0.5
-        seen = share * x0_pred + (1 - share) * x_t
+        seen = x_t.lerp(x0_pred, share)
         total = settings.range_lambda * (x0_pred - x0_pred.clamp(-1, 1)).pow(2).mean((1, 2, 3))
         if settings.clip_guidance_lambda:
-            # 0 outside the mask is mid-grey
+            # Resampling is linear: scaling the picture is scaling its views, which are larger.
             views = augmented(
-                seen * mask,
+                seen * mask * scale,  # 0 outside the mask is mid-grey
                 source.generators,
                 copies=settings.aug_num,
-                side=stack.guide.side,
+                side=guide.side,
                 resample_once=settings.resample_once,
             )
-            # the CPU's convolutions read channels-last faster
-            views = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-            distances = spherical_distance(stack.guide.encode_image(views), prompt)
+            distances = spherical_distance(guide.encode_normalised(views.flatten(0, 1) + shift), prompt)
             total = total + settings.clip_guidance_lambda * distances.view(settings.aug_num, -1).mean(0)
         if settings.background_preservation_loss:
             # Quirk: what is painted is greyed in the one, but not in the other.
@@ -160,10 +161,9 @@ def rank_features(stack: Stack, painted: Tensor, mask: Tensor, normalised: bool)
     """What CLIP sees of `painted` (N, 3, side, side) in [-1, 1] inside the mask, black outside; (N, width)."""
     size = (stack.guide.side, stack.guide.side)
     seen = F.interpolate((painted + 1) / 2 * mask, size, mode="bilinear", align_corners=False)
-    if not normalised:
-        # The encoder itself shall see `seen`: what it will subtract and divide by goes in beforehand.
-        seen = seen * stack.guide.std + stack.guide.mean
-    return stack.guide.encode_image(2 * seen - 1)
+    if normalised:
+        seen = (seen - stack.guide.mean) / stack.guide.std
+    return stack.guide.encode_normalised(seen)
 
 
 def noised(stack: Stack, picture: Tensor, noise: Tensor, t: int) -> Tensor:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from baselines.blended_diffusion import BlendedDiffusionSettings
 from spin_bench.live_memory import FusedAttention, LiveBytes
 from spin_bench.passes import Passes
 from spin_bench.stacks import guided_diffusion
@@ -91,45 +92,47 @@ def operations(passes: Passes, per_row: dict[str, int]) -> int:
     return sum(count * per_row[name] for name, count in rows.items() if name in per_row)
 
 
-def memory(name: str, passes: Passes, images: int, networks: dict[str, Bare]) -> int:
+def memory(name: str, settings: Any, passes: Passes, images: int, networks: dict[str, Bare]) -> int:
     """Bytes of a method at its worst moment: its networks, and the largest of its passes."""
     used = {network for network in passes.forward if network in networks and passes.forward[network]}
     modules = {id(networks[network].network): networks[network] for network in used}
     weights = sum(found.weight_bytes for found in modules.values())
-    return weights + max(stage(networks, images) for stage in STAGES[name])
+    return weights + max(stage(networks, settings, images) for stage in STAGES[name])
 
 
-def _guided(network: str, networks: dict[str, Bare], images: int) -> int:
+def _guided(network: str, networks: dict[str, Bare], settings: Any, images: int) -> int:
     return networks[network].peak(2 * images)
 
 
-def _through(network: str, rows: int, networks: dict[str, Bare], images: int) -> int:
+def _through(network: str, rows: int, networks: dict[str, Bare], settings: Any, images: int) -> int:
     return networks[network].peak(rows, backward=True)
 
 
-def _decoded(networks: dict[str, Bare], images: int) -> int:
+def _decoded(networks: dict[str, Bare], settings: Any, images: int) -> int:
     return networks["vae.decoder"].peak(images)
 
 
-def _tuned(networks: dict[str, Bare], images: int) -> int:
+def _tuned(networks: dict[str, Bare], settings: Any, images: int) -> int:
     """Uni: float32 copies of the weights, their gradients and Adam's two moments, beside the pass itself."""
     unet = networks["unet"]
     return 4 * 4 * unet.parameters + unet.peak(2, backward=True) * 4 // unet.dtype.itemsize
 
 
-def _masked(networks: dict[str, Bare], images: int) -> int:
+def _masked(networks: dict[str, Bare], settings: Any, images: int) -> int:
     """Uni writes its attention's weights out: three times the square of the latents' cells, head by head."""
     unet = networks["unet"]
     side, heads = unet.network.config.sample_size, 8
     return unet.peak(2 * images) + 3 * 2 * images * heads * side**4 * unet.dtype.itemsize
 
 
-def _pixel_guided(networks: dict[str, Bare], images: int) -> int:
-    """Blended: four rows through the pixel network, whose graph waits while 32 views go through CLIP and back."""
-    return networks["pixel"].peak(4, backward=True) + networks["guide.image"].peak(32, backward=True)
+def _pixel_guided(networks: dict[str, Bare], settings: BlendedDiffusionSettings, images: int) -> int:
+    """Blended: a batch through the pixel network, whose graph waits while all its views go through CLIP and back."""
+    views = settings.batch * settings.aug_num
+    return networks["pixel"].peak(settings.batch, backward=True) + networks["guide.image"].peak(views, backward=True)
 
 
-Stage = Callable[[dict[str, Bare], int], int]
+# (networks, the method's settings, images at once) to bytes
+Stage = Callable[[dict[str, Bare], Any, int], int]
 STAGES: dict[str, tuple[Stage, ...]] = {
     "spin": (partial(_through, "unet", 1), partial(_guided, "unet"), _decoded),
     "blended_diffusion": (_pixel_guided,),

@@ -44,7 +44,8 @@ def forecast_table(config: DictConfig, console: Console) -> Table | str:
         passes = PASSES[name](chosen, images)
         work = cases * operations(passes, per_row)
         total += work
-        needed = memory(name, passes, together, networks) if set(passes.forward) <= {*networks, SALIENCY} else 0
+        complete = set(passes.forward) <= {*networks, SALIENCY}
+        needed = memory(name, chosen, passes, together, networks) if complete else 0
         hours = work / rate / HOUR
         fits = "yes" if needed < free else f"no, {free / GIB:.1f} GiB are free: {LESS_MEMORY}"
         figures = (f"{work / 1e15:.1f}", f"{hours:.1f}", f"{needed / GIB:.1f}")

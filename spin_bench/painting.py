@@ -24,7 +24,10 @@ from spin_bench.store import Failure, Record
 
 log = logging.getLogger(__name__)
 
-LESS_MEMORY = "try stack.dtype=float16, stack.offload=true, stack.checkpointing=true or stack.vae_slicing=true"
+LESS_MEMORY = (
+    "try stack.dtype=float16, stack.offload=true, stack.checkpointing=true or stack.vae_slicing=true; "
+    "for Blended, which has a batch of its own, settings.blended_diffusion.batch=1"
+)
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from baselines.blended_diffusion import BATCH, BlendedDiffusionSettings
+from baselines.blended_diffusion import BlendedDiffusionSettings
 from baselines.blended_latent_diffusion import BlendedLatentDiffusionSettings
 from baselines.powerpaint import PROMPTS, PowerPaintSettings
 from baselines.sd_inpaint import SdInpaintSettings
@@ -60,8 +60,8 @@ def spin(settings: SpinSettings, images: int) -> Passes:
 
 
 def blended_diffusion(settings: BlendedDiffusionSettings, images: int) -> Passes:
-    """Whole batches of four; all steps but DDPM's last are guided, each view through CLIP; then one look to rank."""
-    rows = BATCH * ceil(images / BATCH)
+    """Whole batches; all steps but DDPM's last are guided, each view through CLIP; then one look to rank."""
+    rows = settings.batch * ceil(images / settings.batch)
     steps = settings.steps - int(settings.steps * settings.skip_share)
     guided = steps if settings.ddim else steps - 1
     views = settings.aug_num if settings.clip_guidance_lambda else 0

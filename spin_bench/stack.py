@@ -28,6 +28,9 @@ class ClipModel(Protocol):
     def encode_image(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1], any size, to (N, width) float32; differentiable."""
 
+    def encode_normalised(self, pixels: Tensor) -> Tensor:
+        """The same for what the network itself sees: (N, 3, side, side) of [0, 1] less `mean`, over `std`."""
+
     def encode_text(self, texts: list[str]) -> Tensor:
         """Texts to (N, width) float32."""
 
@@ -68,6 +71,11 @@ class PixelDiffusion:
 
     unet: UNet2DModel
     scheduler: DDPMScheduler
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The network's precision; `unet.dtype` walks through all modules each time, which every step would feel."""
+        return next(self.unet.parameters()).dtype
 
 
 OPTIONAL = ("inpaint_unet", "powerpaint", "pixel")  # parts that a stack may lack, and some methods need

@@ -260,6 +260,6 @@ def test_the_layout_of_sd14_at_reduced_width(
 
 
 def test_settings_without_sense_say_so(stack: Stack, artefacts: Artefacts):
-    for wrong in ({"aug_num": 0}, {"skip_share": 1.0}, {"skip_share": -0.1}):
+    for wrong in ({"aug_num": 0}, {"batch": 0}, {"skip_share": 1.0}, {"skip_share": -0.1}):
         with pytest.raises(UserError, match=f"{next(iter(wrong))}=.*: set "):
             blended_diffusion(replace(BD, **wrong), stack, artefacts)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from baselines.blended_diffusion import BlendedDiffusionSettings
 from spin_bench.estimates import Bare, memory, operations
 from spin_bench.live_memory import FusedAttention, LiveBytes
 from spin_bench.methods import BUILT_IN
@@ -87,9 +88,22 @@ def test_fused_attention_keeps_no_weights():
 def test_memory_is_the_networks_and_the_largest_pass():
     unet, decoder, text = _bare(nn.Linear(64, 64)), _bare(nn.Linear(64, 512)), _bare(nn.Linear(64, 64))
     networks = {"unet": unet, "vae.encoder": text, "vae.decoder": decoder, "text_encoder": text}
-    passes = PASSES["blended_latent_diffusion"](BUILT_IN["blended_latent_diffusion"].settings(), 4)
+    settings = BUILT_IN["blended_latent_diffusion"].settings()
+    passes = PASSES["blended_latent_diffusion"](settings, 4)
     weights = unet.weight_bytes + decoder.weight_bytes + text.weight_bytes
-    assert memory("blended_latent_diffusion", passes, 4, networks) == weights + max(unet.peak(8), decoder.peak(4))
+    needed = memory("blended_latent_diffusion", settings, passes, 4, networks)
+    assert needed == weights + max(unet.peak(8), decoder.peak(4))
+
+
+def test_the_memory_of_blended_is_its_own_batch_s():
+    pixel, image, text = _bare(nn.Linear(64, 64)), _bare(nn.Linear(64, 512)), _bare(nn.Linear(64, 64))
+    networks = {"pixel": pixel, "guide.image": image, "guide.text": text}
+    weights = sum(network.weight_bytes for network in networks.values())
+    for batch in (1, 4):
+        settings = BlendedDiffusionSettings(batch=batch, aug_num=3)
+        passes = PASSES["blended_diffusion"](settings, 8)
+        expected = weights + pixel.peak(batch, backward=True) + image.peak(3 * batch, backward=True)
+        assert memory("blended_diffusion", settings, passes, 8, networks) == expected
 
 
 @pytest.mark.parametrize("name", PASSES)

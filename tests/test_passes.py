@@ -40,6 +40,7 @@ SETTINGS = {
         replace(SPIN, embedding=replace(SPIN.embedding, saliency="reference_mask", init="mean_token")),
     ),
     "blended": ("blended_diffusion", BLENDED),
+    "blended, batches of three": ("blended_diffusion", replace(BLENDED, batch=3)),
     "blended, ddim": ("blended_diffusion", replace(BLENDED, ddim=True, skip_share=0.5)),
     "bld": ("blended_latent_diffusion", BlendedLatentDiffusionSettings(steps=8)),
     "sd_inpaint": ("sd_inpaint", SdInpaintSettings(steps=3)),

@@ -50,8 +50,9 @@ def test_a_single_method_has_its_own_group():
 def test_a_stack_says_why_it_deviates():
     deviations = _settings("stack=sd14").deviations
     assert any("embedding.saliency=reference_mask" in line and "stand in" in line for line in deviations)
-    steps, views, guidance, clamp = _settings().deviations
+    steps, batch, views, guidance, clamp = _settings().deviations
     assert steps.startswith("Blended: steps=25 (default 100): 32 images a case")
+    assert batch.startswith("Blended: batch=8 (default 4): networks this small")
     assert views.startswith("Blended: resample_once=True (default False): beside networks this small")
     assert guidance.startswith("Blended: clip_guidance_lambda=100.0 (default 1000.0): at 32 px a pixel is 64 times")
     assert clamp.startswith("Blended: range_lambda=5.0 (default 50.0): in the published proportion")

@@ -64,7 +64,7 @@ def estimate(model: PixelDiffusion, x: Tensor, t: int, energy: Energy | None = N
     alpha = model.scheduler.alphas_cumprod[t].item()
     with torch.set_grad_enabled(energy is not None):
         x = x.detach().float().requires_grad_(energy is not None)
-        out = model.unet(x.to(model.unet.dtype), t).sample.float()
+        out = model.unet(x.to(model.dtype), t).sample.float()
         predicted, share = out.split(x.shape[1], 1) if out.shape[1] == 2 * x.shape[1] else (out, None)
         noise_pred, x0_pred = PREDICTIONS[kind](x, predicted, alpha)
         descent = None if energy is None else -torch.autograd.grad(energy(x, x0_pred, t).sum(), x)[0]

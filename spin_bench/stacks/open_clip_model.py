@@ -41,6 +41,10 @@ class OpenClipModel:
         """(N, 3, H, W) in [-1, 1], resized (bicubic, antialiased) to the model's side, to (N, width)."""
         return self._model.encode_image(self._seen(images), normalize=True)
 
+    def encode_normalised(self, pixels: Tensor) -> Tensor:
+        """(N, 3, side, side) as the network itself sees pictures, mean and deviation taken out, to (N, width)."""
+        return self._model.encode_image(pixels, normalize=True)
+
     def encode_patches(self, images: Tensor) -> Tensor:
         """The same pictures to the features of their patches at a quarter of the image tower's depth, (N, C, h, w)."""
         found = self._model.visual.forward_intermediates(
