@@ -75,7 +75,7 @@ def measure(
         "seconds": statistics.median(paintings),
         "bare_seconds": bare,
         "update_seconds": update,
-        "passes": len(recorded.passes),
+        "passes": len(recorded),
         "rounds": len(paintings),
         "overhead": middle,
         "overhead_low": low,

@@ -7,7 +7,7 @@ the processor's caches feel. A backward is recorded with the gradient that came 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from spin_bench.stack import Stack
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forward:
     """One call of a network, with everything that it depended on."""
 
@@ -28,22 +28,15 @@ class Forward:
     tuned: bool  # the weights wanted gradients, too
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Backward:
     """The way back through a forward."""
 
-    forward: int  # its place in the recording
+    forward: Forward
     gradient: Tensor  # of its result
 
 
-@dataclass(frozen=True)
-class Recording:
-    passes: list[Forward | Backward] = field(default_factory=list)
-
-    @property
-    def awaited(self) -> set[int]:
-        """Places of the forwards that have a backward."""
-        return {call.forward for call in self.passes if isinstance(call, Backward)}
+Recording = list[Forward | Backward]
 
 
 def networks(stack: Stack) -> list[nn.Module]:
@@ -73,9 +66,9 @@ def _towers(clip: Any) -> list[nn.Module]:
 @contextmanager
 def recording(modules: list[nn.Module]) -> Iterator[Recording]:
     """Record every pass through `modules` while the context lasts."""
-    found = Recording()
+    found: Recording = []
     for module in modules:
-        module.forward = _recorder(module, found.passes)  # type: ignore[method-assign]
+        module.forward = _recorder(module, found)  # type: ignore[method-assign]
     try:
         yield found
     finally:
@@ -83,7 +76,7 @@ def recording(modules: list[nn.Module]) -> Iterator[Recording]:
             del module.forward
 
 
-def _recorder(module: nn.Module, passes: list[Forward | Backward]) -> Any:
+def _recorder(module: nn.Module, found: Recording) -> Any:
     original = module.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -92,10 +85,10 @@ def _recorder(module: nn.Module, passes: list[Forward | Backward]) -> Any:
         tuned = torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters())
         inputs = tuple(map(_detached, args)), {name: _detached(value) for name, value in kwargs.items()}
         processors = dict(module.attn_processors) if hasattr(module, "attn_processors") else None
-        place = len(passes)
-        passes.append(Forward(module, *inputs, processors, first.requires_grad, tuned))
+        call = Forward(module, *inputs, processors, first.requires_grad, tuned)
+        found.append(call)
         if first.requires_grad:
-            first.register_hook(lambda gradient: passes.append(Backward(place, gradient.detach().clone())))
+            first.register_hook(lambda gradient: found.append(Backward(call, gradient.detach().clone())))
         return result
 
     return forward
@@ -114,21 +107,21 @@ def _detached(value: Any) -> Any:
 def replay(recorded: Recording) -> tuple[float, float]:
     """Seconds of the bare passes alone, and of Adam's updates of tuned weights alone."""
     seconds = update_seconds = 0.0
-    awaited, results = recorded.awaited, {}
+    awaited = {call.forward for call in recorded if isinstance(call, Backward)}
+    results: dict[Forward, Tensor] = {}
     optimizers: dict[nn.Module, torch.optim.Optimizer] = {}
-    for place, call in enumerate(recorded.passes):
+    for call in recorded:
         if isinstance(call, Forward):
             spent, result = _forward(call)
             seconds += spent
-            if place in awaited:
-                results[place] = result
+            if call in awaited:
+                results[call] = result
             del result
             continue
-        passed = recorded.passes[call.forward]
-        assert isinstance(passed, Forward)
+        passed = call.forward
         wanted = _wanted(passed)
         started = time.perf_counter()
-        gradients = torch.autograd.grad(results.pop(call.forward), wanted, call.gradient, allow_unused=True)
+        gradients = torch.autograd.grad(results.pop(passed), wanted, call.gradient, allow_unused=True)
         seconds += time.perf_counter() - started
         if passed.tuned:
             if passed.module not in optimizers:
