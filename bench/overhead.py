@@ -98,14 +98,14 @@ def main() -> None:
     stack = load_stack(settings.stack)
     here = [name for name in settings.methods if not stack.missing(known[name].uses or ())]
     case = load_case(next(iter(entries(settings.dataset, watcher(console), limit=1))), stack.canvas)
-    table = Table("method", "images", "s", "bare", "Adam", "passes", "outside", "quartiles")
+    table = Table("method", "images", "s", "bare", "Adam", "passes", "outside %", "quartiles")
     figures = {}
     for name in here:
         samples = options.samples or settings.samples_for.get(name, settings.samples)
         figures[name] = measure(name, settings, stack, case, samples=samples, seconds=options.seconds)
         found = figures[name]
         seconds = (f"{found[part]:.2f}" for part in ("seconds", "bare_seconds", "update_seconds"))
-        outside, low, high = (f"{found[part]:.1%}" for part in ("overhead", "overhead_low", "overhead_high"))
+        outside, low, high = (f"{100 * found[f'overhead{part}']:.1f}" for part in ("", "_low", "_high"))
         row = known[name].title, str(samples), *seconds, str(found["passes"]), outside, f"{low} to {high}"
         table.add_row(*row)
     console.print(table)
