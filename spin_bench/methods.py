@@ -33,6 +33,7 @@ class Method:
     seeded: bool = True  # False: every seed paints the same picture, so one is enough
     needs_truth: bool = False  # left out of a run over cases without a true composite
     prepare: Callable[[Any, Stack, Artefacts, Sequence[Case]], None] | None = None  # work that cases can share
+    batch: Callable[[Any], int] | None = None  # images at once, of a method that has a say in it
     ranked_by: str = ""  # fact of an image, ascending, by which the method's authors choose among its images
     variant_of: str = ""  # the method whose results this one's are named like
     also_uses: Callable[[Any], tuple[str, ...]] | None = None  # parts that only some settings need
@@ -62,6 +63,7 @@ BUILT_IN: dict[str, Method] = {
         blended.blended_diffusion,
         blended.VERSION,
         uses=("pixel", "clip", "guide", "tokenizer", "perceptual"),
+        batch=lambda settings: settings.batch,
         ranked_by=blended.DISTANCE,
     ),
     "blended_latent_diffusion": Method(

@@ -70,6 +70,12 @@ class Run:
         wanted = self.settings.samples_for.get(method, self.settings.samples)
         return wanted if self.methods[method].seeded else 1
 
+    def together(self, method: str) -> int:
+        """How many images of a case are painted at once."""
+        own = self.methods[method].batch
+        # What is wrong with a batch below 1 is the painter's to say.
+        return max(own(self.settings.methods[method]), 1) if own else self.settings.batch_size
+
 
 def prepare(
     settings: RunSettings,
@@ -131,9 +137,10 @@ def plan(run: Run, chosen: Sequence[Unit] | None = None) -> list[Job]:
     run.store.refresh(run.keys.values())
     jobs = []
     for unit in units(run) if chosen is None else chosen:
+        samples, together = run.samples(unit.method), run.together(unit.method)
         for index in unit.cases:
-            for first in range(0, run.samples(unit.method), run.settings.batch_size):
-                ks = tuple(range(first, min(first + run.settings.batch_size, run.samples(unit.method))))
+            for first in range(0, samples, together):
+                ks = tuple(range(first, min(first + together, samples)))
                 missing = lacking(run, unit.method, index, ks)
                 if missing:
                     jobs.append(Job(unit.method, index, ks, missing))

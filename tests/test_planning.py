@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from fake_runs import fake_run
 
+from baselines.blended_diffusion import BlendedDiffusionSettings
+from spin_bench.methods import BUILT_IN
 from spin_bench.run import plan, unpainted
 from spin_bench.stack import Stack
 from spin_bench.store import Record, Store
@@ -48,6 +50,18 @@ def test_twenty_thousand_images_are_planned_in_two_seconds(benchmark_root: Path,
     assert unpainted(fresh) == CASES // 2 * SAMPLES
     assert 2 * CASES * SAMPLES == 20_000
     assert min(seconds) <= 2
+
+
+def test_a_method_may_say_how_many_images_it_paints_at_once(benchmark_root: Path, tmp_path: Path, stack: Stack):
+    run = fake_run(benchmark_root, tmp_path / "own", stack, "samples=5", "batch_size=2")
+    for own, sizes in ((3, [3, 2]), (8, [5]), (0, [1] * 5)):
+        second = replace(run.methods["second"], batch=lambda settings, own=own: own)
+        jobs = plan(replace(run, methods={**run.methods, "second": second}))
+        assert [len(job.ks) for job in jobs if (job.method, job.case) == ("first", 0)] == [2, 2, 1]
+        assert [len(job.ks) for job in jobs if (job.method, job.case) == ("second", 0)] == sizes
+    batch = BUILT_IN["blended_diffusion"].batch
+    assert batch is not None
+    assert batch(BlendedDiffusionSettings(batch=6)) == 6
 
 
 def _peak_megabytes(root: Path, results: Path, cases: int) -> float:
