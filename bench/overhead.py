@@ -29,19 +29,12 @@ from spin_bench.datasets.tficon import load_case
 from spin_bench.identity import derive_seed
 from spin_bench.methods import methods
 from spin_bench.metrics.registry import METRICS
-from spin_bench.painter import Painter
 from spin_bench.progress import watcher
 from spin_bench.settings import RunSettings, run_settings
 from spin_bench.stack import Stack
 from spin_bench.stacks.load import load_stack
 
 ROUNDS = 5
-
-
-def _painted(painter: Painter, case: Case, samples: int) -> float:
-    started = time.perf_counter()
-    painter(case, [derive_seed(0, case.id, k) for k in range(samples)])
-    return time.perf_counter() - started
 
 
 def measure(
@@ -52,11 +45,14 @@ def measure(
     The first painting is recorded and, with its replay, warms up. At least `ROUNDS` count.
     """
     modules, method = networks(stack), methods()[name]
+    seeds = [derive_seed(0, case.id, k) for k in range(samples)]
 
     def painted() -> float:
         with TemporaryDirectory() as folder:  # empty: nothing is taken from an earlier round
             painter = method.build(settings.methods[name], stack, Artefacts(Path(folder)))
-            return _painted(painter, case, samples)
+            started = time.perf_counter()
+            painter(case, seeds)
+            return time.perf_counter() - started
 
     with recording(modules) as recorded:
         painted()

@@ -23,6 +23,7 @@ from baselines.blended_diffusion import (
 )
 from spin_bench.artefacts import Artefacts
 from spin_bench.case import Case
+from spin_bench.diffusion.augment import augmented
 from spin_bench.diffusion.latents import mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.pixel_sampler import estimate, respaced
@@ -78,6 +79,26 @@ def test_the_guidance_gradient_is_a_finite_difference(background_loss: bool, sta
     for direction in (descent / descent.norm(), blurred / blurred.norm()):
         slope = (value(x + 0.005 * direction) - value(x - 0.005 * direction)) / 0.01
         assert slope == pytest.approx(-float((descent * direction).sum()), rel=0.01)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("resample_once", [False, True])
+def test_the_guidance_looks_at_the_views_as_clip_looks_at_pictures(
+    resample_once: bool, stack: Stack, cases: list[Case]
+):
+    """CLIP's mean and deviation are taken out before and after resampling; the same as out of every finished view."""
+    picture, mask, prompt = _task(stack, cases[0])
+    x_t, x0_pred, t = seeded_noise(1, 2, *picture.shape[1:]), seeded_noise(2, 2, *picture.shape[1:]), 500
+    settings = replace(BD, aug_num=6, resample_once=resample_once, range_lambda=0.0)
+    source = NoiseSource([4, 5], stack.device, torch.float32)
+    found = guidance_energy(settings, stack, picture, mask, prompt, source)(x_t, x0_pred, t)
+
+    share = (1 - float(stack.pixel.scheduler.alphas_cumprod[t])) ** 0.5
+    seen = (share * x0_pred + (1 - share) * x_t) * mask
+    generators = NoiseSource([4, 5], stack.device, torch.float32).generators
+    views = augmented(seen, generators, copies=6, side=stack.guide.side, resample_once=resample_once)
+    distances = torch.stack([spherical_distance(stack.guide.encode_image(view), prompt) for view in views])
+    torch.testing.assert_close(found, 1000 * distances.mean(0), atol=0.1, rtol=1e-4)
 
 
 @torch.no_grad()

@@ -39,7 +39,7 @@ class OpenClipModel:
 
     def encode_image(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1], resized (bicubic, antialiased) to the model's side, to (N, width)."""
-        return self._model.encode_image(self._seen(images), normalize=True)
+        return self.encode_normalised(self._seen(images))
 
     def encode_normalised(self, pixels: Tensor) -> Tensor:
         """(N, 3, side, side) as the network itself sees pictures, mean and deviation taken out, to (N, width)."""
