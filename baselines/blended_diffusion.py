@@ -10,6 +10,7 @@ Ours, since an image may depend on nothing but its seed: the noise that images s
 of the optional background loss is an image's own, not the batch's.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ from spin_bench.errors import UserError
 from spin_bench.identity import derive_seed
 from spin_bench.painter import Painter
 from spin_bench.stack import Stack
+
+log = logging.getLogger(__name__)
 
 VERSION = "3"
 DISTANCE = "clip_distance"  # in every picture's `info`: ascending, the best first
@@ -67,6 +70,8 @@ def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack, artefact
         side = stack.pixel.unet.config.sample_size
         picture = to_tensor(case.background, side).to(stack.device)
         mask = mask_to_tensor(case.mask, side).to(stack.device)
+        if lost := stack.guide.lost_words(case.prompt):
+            log.warning("prompt cut to the guide's window, lost: %s", lost)
         with torch.no_grad():
             prompt = stack.guide.encode_text([case.prompt])
         pictures: list[Image.Image] = []

@@ -34,6 +34,9 @@ class ClipModel(Protocol):
     def encode_text(self, texts: list[str]) -> Tensor:
         """Texts to (N, width) float32."""
 
+    def lost_words(self, text: str) -> str:
+        """The end of `text` that `encode_text` does not read, since its window is full; "" where it reads all."""
+
     def encode_words(self, words: list[str]) -> Tensor:
         """Words, each as "a photo of a {word}", to (N, width) float32; the last answer is kept."""
 

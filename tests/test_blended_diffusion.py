@@ -262,6 +262,26 @@ def test_an_empty_prompt_switches_all_guidance_off(stack: Stack, cases: list[Cas
     assert _difference(guided(cases[0], [1])[0], free(cases[0], [1])[0]) > 1
 
 
+@pytest.mark.parametrize(
+    "make", [lambda stack: stack, lambda stack: random_stack(torch.float32)], ids=["mini", "random"]
+)
+def test_a_long_prompt_is_cut_and_its_lost_words_are_named(make, stack: Stack):
+    guide = make(stack).guide
+    window = guide._tokenise(["a"]).shape[1]
+    fits = " ".join(["cat"] * (window - 2))
+    assert guide.lost_words("") == guide.lost_words("a cat") == guide.lost_words(fits) == ""
+    assert guide.lost_words(f"{fits} Brown dog") == "Brown dog"
+
+
+def test_the_painter_says_which_words_it_lost(stack: Stack, cases: list[Case], artefacts: Artefacts, caplog):
+    long = " ".join(["cat"] * 75) + " barn"
+    with caplog.at_level("WARNING"):
+        blended_diffusion(replace(BD, batch=1), stack, artefacts)(replace(cases[0], prompt=long), [1])
+    (told,) = [record.getMessage() for record in caplog.records if record.name.startswith("baselines")]
+    assert told.startswith("prompt cut to the guide's window, lost: cat cat ")
+    assert told.endswith(" barn")
+
+
 def test_the_mask_may_cover_everything_or_one_pixel(stack: Stack, cases: list[Case], artefacts: Artefacts):
     paint, case = blended_diffusion(BD, stack, artefacts), cases[0]
     everywhere = paint(_masked(case, Image.new("L", (64, 64), 255)), [1])[0]

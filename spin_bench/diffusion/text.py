@@ -12,10 +12,13 @@ log = logging.getLogger(__name__)
 def tokenise(tokenizer: CLIPTokenizer, prompt: str) -> Tensor:
     """(1, window) ids, padded; words beyond the window are cut with a warning that names them."""
     ids = tokenizer(prompt, padding="max_length", truncation=True, return_tensors="pt").input_ids
-    lost = tokenizer.tokenize(prompt)[ids.shape[1] - 2 :]  # start and end are not among them
-    if lost:
-        words = tokenizer.decode(tokenizer.convert_tokens_to_ids(lost))
-        log.warning("prompt cut to %d tokens, lost: %s", ids.shape[1], words)
+    window = ids.shape[1]
+    # Cut out of the prompt itself: a tokenizer with added tokens (PowerPaint's) decodes to pieces of words.
+    places = tokenizer(prompt, return_offsets_mapping=True, verbose=False).offset_mapping
+    if len(places) > window:
+        first = places[window - 1][0]  # the window's last place is the end's
+        whole = prompt.rfind(" ", 0, first) + 1  # a word of several tokens is lost with the first of them
+        log.warning("prompt cut to %d tokens, lost: %s", window, prompt[whole:])
     return ids
 
 

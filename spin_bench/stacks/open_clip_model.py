@@ -77,6 +77,14 @@ class OpenClipModel:
         encoded = [self._model.encode_text(self._tokenise(chunk).to(self._device), normalize=True) for chunk in chunks]
         return torch.cat(encoded)
 
+    def lost_words(self, text: str) -> str:
+        """The words of `text` that its window has no room for; "" where it has."""
+        words, seen = text.split(), self._tokenise([text])
+        keep = len(words)
+        while keep and torch.equal(self._tokenise([" ".join(words[: keep - 1])]), seen):
+            keep -= 1
+        return " ".join(words[keep:])
+
     def encode_words(self, words: list[str]) -> Tensor:
         if self._words is None or self._words[0] != tuple(words):
             texts = [f"a photo of a {word}" for word in words]
