@@ -78,10 +78,10 @@ check: $(STAMP) ## lint, format, types
 	$(BIN)/mypy
 
 mini: $(STAMP) ## train every embedded model from nothing; resumes after a kill
-	$(BIN)/python -m spin_bench.mini.make
+	$(BIN)/python -m training.make
 
 mini-report: $(STAMP) ## measure the embedded models on scenes they never saw
-	$(BIN)/python -m spin_bench.mini.report
+	$(BIN)/python -m training.report
 
 validate: $(STAMP) ## list every problem of DATA=<TF-ICON folder>
 	$(BIN)/spin-bench validate $(DATASET)

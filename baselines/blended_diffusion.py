@@ -19,17 +19,17 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.errors import UserError
+from spin_bench.core.identity import derive_seed
 from spin_bench.diffusion.augment import augmented
 from spin_bench.diffusion.blending import blend
 from spin_bench.diffusion.latents import mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.pixel_sampler import Energy, ancestral, ddim, respaced
-from spin_bench.errors import UserError
-from spin_bench.identity import derive_seed
-from spin_bench.painter import Painter
-from spin_bench.stack import Stack
+from spin_bench.methods.painter import Painter
+from spin_bench.models.stack import Stack
+from spin_bench.store.artefacts import Artefacts
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.errors import unknown
 from spin_bench.diffusion.blending import blend, blend_background
 from spin_bench.diffusion.guidance import classifier_free
 from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
@@ -24,9 +24,9 @@ from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.reconstruction import RECONSTRUCTIONS
 from spin_bench.diffusion.sampler import add_noise, ddim, timesteps
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.errors import unknown
-from spin_bench.painter import Painter
-from spin_bench.stack import Stack
+from spin_bench.methods.painter import Painter
+from spin_bench.models.stack import Stack
+from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 

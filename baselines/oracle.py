@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
-from spin_bench.errors import UserError
-from spin_bench.painter import Painter
-from spin_bench.stack import Stack
+from spin_bench.core.case import Case
+from spin_bench.core.errors import UserError
+from spin_bench.methods.painter import Painter
+from spin_bench.models.stack import Stack
+from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 

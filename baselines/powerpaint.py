@@ -20,8 +20,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.errors import UserError, unknown
 from spin_bench.diffusion.inpainting import (
     expect_channels,
     expect_steps,
@@ -32,9 +32,9 @@ from spin_bench.diffusion.inpainting import (
 )
 from spin_bench.diffusion.task_tokens import CONTEXT, OBJECT, SHAPE, spelled_out
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.errors import UserError, unknown
-from spin_bench.painter import Painter
-from spin_bench.stack import PowerPaint, Stack
+from spin_bench.methods.painter import Painter
+from spin_bench.models.stack import PowerPaint, Stack
+from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from diffusers import UNet2DConditionModel
 from PIL import Image
 
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.errors import unknown
 from spin_bench.diffusion.inpainting import (
     expect_channels,
     expect_steps,
@@ -25,9 +25,9 @@ from spin_bench.diffusion.inpainting import (
     paste_back,
 )
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.errors import unknown
-from spin_bench.painter import Painter
-from spin_bench.stack import Stack
+from spin_bench.methods.painter import Painter
+from spin_bench.models.stack import Stack
+from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 

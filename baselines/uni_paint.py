@@ -26,8 +26,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.errors import PaintingError, UserError, unknown
+from spin_bench.core.identity import derive_seed
 from spin_bench.diffusion.blending import blend_background
 from spin_bench.diffusion.exemplar import draw_placement, mask_box, place, stretched
 from spin_bench.diffusion.finetuning import finetuning
@@ -38,12 +39,11 @@ from spin_bench.diffusion.masked_attention import masked_attention
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.sampler import ddim, timesteps
 from spin_bench.diffusion.text import encode_prompt, tokenise
-from spin_bench.errors import PaintingError, UserError, unknown
-from spin_bench.identity import derive_seed
-from spin_bench.painter import Painter
+from spin_bench.methods.painter import Painter
+from spin_bench.models.stack import Stack
 from spin_bench.spin.embedding import Slotted, encode_slotted
 from spin_bench.spin.vocabulary import INITIAL, initial_vectors
-from spin_bench.stack import Stack
+from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 

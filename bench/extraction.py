@@ -13,19 +13,19 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
-from spin_bench.cli import compose
+from spin_bench.cli.main import compose
+from spin_bench.config.settings import run_settings
+from spin_bench.core.case import Case
+from spin_bench.core.progress import watcher
 from spin_bench.datasets import entries
 from spin_bench.datasets.tficon import load_case
-from spin_bench.methods import methods
+from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
-from spin_bench.progress import watcher
-from spin_bench.settings import run_settings
+from spin_bench.models.loading.load import load_stack
+from spin_bench.models.stack import Stack
 from spin_bench.spin.references import reference_embeddings
 from spin_bench.spin.settings import EmbeddingSettings
-from spin_bench.stack import Stack
-from spin_bench.stacks.load import load_stack
+from spin_bench.store.artefacts import Artefacts
 
 AGREE = 1e-4
 

@@ -21,22 +21,22 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from spin_bench.case import Case
-from spin_bench.cli import compose
+from spin_bench.cli.main import compose
+from spin_bench.config.settings import dataset_config, stack_config
+from spin_bench.core.case import Case
+from spin_bench.core.progress import watcher
 from spin_bench.datasets import entries
 from spin_bench.datasets.tficon import load_case
 from spin_bench.metrics import case_features
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures, portions
-from spin_bench.metrics.degradations import LADDERS
 from spin_bench.metrics.encoders import Encoders
 from spin_bench.metrics.preservation import levels
 from spin_bench.metrics.registry import METRICS, chosen
-from spin_bench.progress import watcher
-from spin_bench.scoring import computed
-from spin_bench.settings import dataset_config, stack_config
-from spin_bench.stack import Stack
-from spin_bench.stacks.load import load_stack
+from spin_bench.metrics.validation.degradations import LADDERS
+from spin_bench.models.loading.load import load_stack
+from spin_bench.models.stack import Stack
+from spin_bench.run.scoring import computed
 
 IMAGES_A_CASE = 4
 AGREE = 1e-4  # of a metric's range
@@ -51,7 +51,7 @@ def _pictures(cases: list[Case], images: int) -> list[tuple[Case, Image.Image]]:
 
 @torch.no_grad()
 def shared(names: list[str], pairs: list[tuple[Case, Image.Image]], stack: Stack) -> dict[str, Tensor]:
-    """As `spin_bench.scoring` does it."""
+    """As `spin_bench.run.scoring` does it."""
     values: dict[str, list[Tensor]] = {name: [] for name in names}
     metrics, encoders = [METRICS[name] for name in names], Encoders(stack.device)
     for some in portions(list({case.id: case for case, _ in pairs}.values())):

@@ -20,19 +20,19 @@ from recording import networks, recording, replay
 from rich.console import Console
 from rich.table import Table
 
-from spin_bench.allocator import restart_with_settings
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
-from spin_bench.cli import compose
+from spin_bench.cli.allocator import restart_with_settings
+from spin_bench.cli.main import compose
+from spin_bench.config.settings import RunSettings, run_settings
+from spin_bench.core.case import Case
+from spin_bench.core.identity import derive_seed
+from spin_bench.core.progress import watcher
 from spin_bench.datasets import entries
 from spin_bench.datasets.tficon import load_case
-from spin_bench.identity import derive_seed
-from spin_bench.methods import methods
+from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
-from spin_bench.progress import watcher
-from spin_bench.settings import RunSettings, run_settings
-from spin_bench.stack import Stack
-from spin_bench.stacks.load import load_stack
+from spin_bench.models.loading.load import load_stack
+from spin_bench.models.stack import Stack
+from spin_bench.store.artefacts import Artefacts
 
 ROUNDS = 5
 

@@ -19,14 +19,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from spin_bench.cli import compose
-from spin_bench.dry_run import dry_run
-from spin_bench.methods import methods
+from spin_bench.cli.main import compose
+from spin_bench.config.settings import run_settings
+from spin_bench.cost.dry_run import dry_run
+from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
-from spin_bench.settings import run_settings
-from spin_bench.stack import Stack
-from spin_bench.stacks.layouts import PARAMETERS
-from spin_bench.stacks.load import load_stack
+from spin_bench.models.loading.layouts import PARAMETERS
+from spin_bench.models.loading.load import load_stack
+from spin_bench.models.stack import Stack
 
 SIX = ("spin", "blended_diffusion", "blended_latent_diffusion", "sd_inpaint", "powerpaint", "uni_paint")
 COMPOSED = ("experiment=table1", "stack=sd14", "weights=random", "limit=1", "steps=2", "samples=1")

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spin_bench.stack import Stack
+from spin_bench.models.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)

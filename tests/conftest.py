@@ -7,13 +7,13 @@ import torch
 from stand_ins import with_stand_ins
 from tficon_folder import CAT, DOG, add_entry
 
-from spin_bench.artefacts import Artefacts
-from spin_bench.case import Case
+from spin_bench.core.case import Case
 from spin_bench.datasets.tficon import load_case, scan
 from spin_bench.mini.benchmark import write_case
-from spin_bench.stack import Stack
-from spin_bench.stacks.config import StackConfig
-from spin_bench.stacks.load import load_stack
+from spin_bench.models.config import StackConfig
+from spin_bench.models.loading.load import load_stack
+from spin_bench.models.stack import Stack
+from spin_bench.store.artefacts import Artefacts
 
 CASES = (("real", 1), ("real", 2), ("real", 3), ("sketch", 0))
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spin_bench.case import DOMAINS
+from spin_bench.core.case import DOMAINS
+from spin_bench.core.errors import UserError, unknown
 from spin_bench.datasets.entry import Entry
 from spin_bench.datasets.tficon import scan
-from spin_bench.errors import UserError, unknown
 
 log = logging.getLogger(__name__)
 

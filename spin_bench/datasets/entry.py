@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from spin_bench.errors import UserError
+from spin_bench.core.errors import UserError
 
 DOMAIN_FOLDERS = {"Real-Real": "real", "Real-Cartoon": "cartoon", "Real-Painting": "painting", "Real-Sketch": "sketch"}
 EXAMPLE_FOLDERS = ("same_domain", "cross_domain")
@@ -130,7 +130,7 @@ def _read_facts(path: Path) -> tuple[str, bool]:
 class Entry:
     """Where the pictures of one case lie, and what its folder says about it."""
 
-    domain: str  # of spin_bench.case.DOMAINS
+    domain: str  # of spin_bench.core.case.DOMAINS
     index: str  # 4 digits, or "" in the layout of TF-ICON's own inputs
     prompt: str
     background: Path

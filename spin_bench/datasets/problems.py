@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from spin_bench.core.errors import UserError
+from spin_bench.core.pictures import THRESHOLD, binary, read_picture
 from spin_bench.datasets.entry import DOMAIN_FOLDERS, WARNING, candidates, parse_name
-from spin_bench.datasets.pictures import THRESHOLD, binary, read_picture
-from spin_bench.errors import UserError
 
 
 def twins(folders: list[Path]) -> tuple[set[Path], list[str]]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from spin_bench.case import DOMAINS, Case
+from spin_bench.core.case import DOMAINS, Case
+from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.pictures import digest, fit, read_mask, read_picture
 from spin_bench.datasets.entry import DOMAIN_FOLDERS, EXAMPLE_FOLDERS, INDEXED, SUFFIXES, WARNING, Entry, read_entry
-from spin_bench.datasets.pictures import digest, fit, read_mask, read_picture
 from spin_bench.datasets.problems import count_problems, picture_problems, twins
-from spin_bench.errors import UserError, unknown
 
 RELEASED = {"real": 237, "cartoon": 27, "painting": 37, "sketch": 31}
 

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spin_bench.errors import PaintingError, UserError
-from spin_bench.stack import Stack
+from spin_bench.core.errors import PaintingError, UserError
+from spin_bench.models.stack import Stack
 
 
 class InpaintPipeline(StableDiffusionInpaintPipeline):

@@ -7,7 +7,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 
-from spin_bench.errors import PaintingError
+from spin_bench.core.errors import PaintingError
 
 
 def to_tensor(picture: Image.Image, side: int | None = None) -> Tensor:

@@ -16,9 +16,9 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
+from spin_bench.core.errors import UserError, unknown
 from spin_bench.diffusion.noise import NoiseSource
-from spin_bench.errors import UserError, unknown
-from spin_bench.stack import PixelDiffusion
+from spin_bench.models.stack import PixelDiffusion
 
 # (x_t, x0_pred, t) to (N,); both pictures are (N, C, side, side), float32. Rows must not mix.
 Energy = Callable[[Tensor, Tensor, int], Tensor]

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from spin_bench.errors import UserError
+from spin_bench.core.errors import UserError
 from spin_bench.metrics.encoders import ENCODERS, Encoders, absent
 from spin_bench.metrics.record import Record
-from spin_bench.stack import Stack
+from spin_bench.models.stack import Stack
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from spin_bench.case import Case
+from spin_bench.core.case import Case
 from spin_bench.metrics.encoders import Encoders
-from spin_bench.stack import Stack
+from spin_bench.models.stack import Stack
 
 T = TypeVar("T")
 

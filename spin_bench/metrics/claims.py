@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from spin_bench.case import Case
+from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.batch import Batch, square_crop
 from spin_bench.metrics.record import COSINE, Metric

@@ -1,7 +1,7 @@
 """Coherence that is seen through CLIP: how well the painted region belongs to its scene.
 
 In the formulas G is the painted picture, S the untouched background, M the mask, E and T CLIP's two encoders with
-features of unit length. What needs no more than `spin_bench.stack.ClipModel` works on every stack; `patch_seam`, and
+features of unit length. What needs no more than a `ClipModel` works on every stack; `patch_seam`, and
 `style_and_seam` with it, also need a CLIP that shows its spatial features, and are missing (NaN) without.
 """
 
@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from spin_bench.case import Case
+from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.batch import Batch, PatchClip, context_box, square_crop
-from spin_bench.stack import ClipModel
+from spin_bench.models.stack import ClipModel
 
 TEMPERATURE = 100.0  # what CLIP multiplies its cosines with
 STYLES = (  # plain words, and TF-ICON's own, for each of its four domains

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.record import CaseMetric
-from spin_bench.stack import Perceptual
+from spin_bench.models.stack import Perceptual
 
 PAIRS_TOGETHER = 64  # pairs that the network sees at once
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from spin_bench.core.errors import UserError
 from spin_bench.diffusion.latents import to_pictures
-from spin_bench.errors import UserError
-from spin_bench.stacks.imagenet import StageFeatures, load_classifier
+from spin_bench.models.imagenet import StageFeatures, load_classifier
 
 STAGES = 4  # of the ImageNet network, strides 2, 2, 4, 8
 SIDE = 224  # px, of DINO, DreamSim and PickScore

@@ -5,10 +5,10 @@ from dataclasses import dataclass, fields
 
 from torch import Tensor
 
-from spin_bench.identity import key_of
+from spin_bench.core.identity import key_of
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.encoders import ENCODERS
-from spin_bench.stack import Stack
+from spin_bench.models.stack import Stack
 
 COSINE = (-1.0, 1.0)  # the range of a cosine
 PERCENT = (0.0, 100.0)

@@ -5,11 +5,11 @@ from itertools import chain
 
 from rich.table import Table
 
-from spin_bench.errors import unknown
+from spin_bench.core.errors import unknown
 from spin_bench.metrics import claims, coherence, diversity, preservation, quality, similarity
 from spin_bench.metrics.presets import brushnet, hdpainter, pbe, piebench, tficon
 from spin_bench.metrics.record import CaseMetric, Metric, Record
-from spin_bench.stack import Stack
+from spin_bench.models.stack import Stack
 
 KEY_DIGITS = 12  # of a record's key, enough to tell two apart
 

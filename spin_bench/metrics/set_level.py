@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import maximum_mean_discrepancy, poly_mmd
 
-from spin_bench.errors import UserError
+from spin_bench.core.errors import UserError
 
 FID_IMAGES = 2048  # the width of Inception's features: with fewer pictures their covariance is singular
 CMMD_BANDWIDTH = 10.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from spin_bench.errors import unknown
+from spin_bench.core.errors import unknown
 from spin_bench.metrics.set_level import check_fid, clip_mmd, frechet, kid_of_unit
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from spin_bench.core.paths import cache_folder
 from spin_bench.mini.captions import benchmark_prompt
 from spin_bench.mini.raster import SIDE
 from spin_bench.mini.sprites import nouns
 from spin_bench.mini.world import CANVAS, Instance, Scene, paint, sample_instance, sample_scene, subject_mask
-from spin_bench.paths import cache_folder
 
 VERSION = 1  # raise when pictures change: old results are then not reused
 COUNTS = {"real": 237, "cartoon": 27, "painting": 37, "sketch": 31}  # TF-ICON's

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from spin_bench.errors import UserError
-from spin_bench.files import write_whole
+from spin_bench.core.errors import UserError
+from spin_bench.core.files import write_whole
 from spin_bench.report.facts import DASH, interval, number
 from spin_bench.report.figures.forest import differences
 from spin_bench.report.markdown import markdown_table

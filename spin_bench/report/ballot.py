@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spin_bench.errors import UserError
-from spin_bench.files import write_whole
-from spin_bench.identity import key_of
+from spin_bench.core.errors import UserError
+from spin_bench.core.files import write_whole
+from spin_bench.core.identity import key_of
 from spin_bench.report.facts import BOUNDS
 from spin_bench.report.pages import page
 from spin_bench.report.results import Results

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spin_bench.bootstrap import bootstrap_intervals
-from spin_bench.identity import leaves
+from spin_bench.core.identity import leaves
 from spin_bench.report.results import Results
-from spin_bench.stats import per_case, summarise
+from spin_bench.statistics.bootstrap import bootstrap_intervals
+from spin_bench.statistics.comparison import per_case, summarise
 
 ABSENT = "none"  # a value that one side does not have
 MOVES = ["method", "metric", "mean_a", "lo_a", "hi_a", "mean_b", "lo_b", "hi_b", "diff", "lo", "hi", "n", "moved"]

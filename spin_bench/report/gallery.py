@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from spin_bench.errors import UserError
-from spin_bench.files import write_whole
+from spin_bench.core.errors import UserError
+from spin_bench.core.files import write_whole
 from spin_bench.report.facts import BOUNDS, MetricFacts
 from spin_bench.report.figures.style import method_colours
 from spin_bench.report.made import made_line

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from spin_bench.files import write_whole
+from spin_bench.core.files import write_whole
 from spin_bench.report.facts import DASH
 
 INPUTS = 3  # background, mask, reference; a wider gap follows them

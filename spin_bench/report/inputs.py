@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from spin_bench.case import Case
-from spin_bench.files import write_whole
+from spin_bench.core.case import Case
+from spin_bench.core.files import write_whole
 
 INPUTS = ("background", "mask", "reference")
 REFERENCE_SIDE = 256  # px, or the canvas where that is larger: a photo of megapixels is not worth its bytes here

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from spin_bench.errors import UserError, unknown
+from spin_bench.core.errors import UserError, unknown
 from spin_bench.report.facts import MetricFacts
 from spin_bench.report.sheet import Sheet, make_sheet
-from spin_bench.stats import compare, summarise
+from spin_bench.statistics.comparison import compare, summarise
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Frames as `spin_bench.stats` makes them, over the rows and columns of `sheet`."""
+    """Frames as `spin_bench.statistics.comparison` makes them, over the rows and columns of `sheet`."""
 
     scores: pd.DataFrame
     summary: pd.DataFrame

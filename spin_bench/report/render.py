@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 from rich.table import Table
 
-from spin_bench.errors import UserError
+from spin_bench.core.errors import UserError
 from spin_bench.report.ballot import write_ballot
 from spin_bench.report.figures.write import write_figures
 from spin_bench.report.gallery import write_gallery

@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from spin_bench.errors import UserError
-from spin_bench.files import write_whole
+from spin_bench.core.errors import UserError
+from spin_bench.core.files import write_whole
 from spin_bench.report.facts import Facts
 from spin_bench.report.tables import COST, SCORES
 
@@ -54,7 +54,7 @@ class Results:
     about: About
     scores: pd.DataFrame  # columns of `spin_bench.report.tables.SCORES`
     costs: pd.DataFrame  # columns of `spin_bench.report.tables.COST`
-    provenance: Mapping[str, Any]  # what `spin_bench.provenance` wrote
+    provenance: Mapping[str, Any]  # what `spin_bench.fold.provenance` wrote
 
     @property
     def painters(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from spin_bench.report.facts import BOUNDS, MetricFacts, span
-from spin_bench.stats import per_case
+from spin_bench.statistics.comparison import per_case
 
 # with fewer, not even a unanimous sign test reaches 5 % (2 / 2**5 = 0.06), whatever the bootstrap says
 FEWEST_CASES = 6

@@ -8,16 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from spin_bench.errors import UserError
-from spin_bench.files import write_whole
-from spin_bench.identity import leaves
+from spin_bench.core.errors import UserError
+from spin_bench.core.files import write_whole
+from spin_bench.core.identity import leaves
 from spin_bench.report.facts import header, interval, number
 from spin_bench.report.figures.curves import sweep_curves, sweep_path
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.write import similarity_and_coherence
 from spin_bench.report.markdown import legend_of_cells, markdown_table
 from spin_bench.report.results import ABOUT, Results, read_results
-from spin_bench.stats import summarise
+from spin_bench.statistics.comparison import summarise
 
 POINTS = ["method", "setting", "metric", "mean", "lo", "hi", "n", "missing"]
 INDEX = "sweep.json"  # stands in the folder of a sweep's jobs
@@ -61,7 +61,7 @@ def swept(results: Sequence[Results]) -> tuple[str, dict[tuple[int, str], float]
 
 
 def sweep_points(results: Sequence[Results], values: Mapping[tuple[int, str], float]) -> pd.DataFrame:
-    """Columns `POINTS`: what `spin_bench.stats.summarise` makes of each folder, by the value of the setting."""
+    """Columns `POINTS`: what `statistics.comparison.summarise` makes of each folder, by the value of the setting."""
     frames = []
     for i, one in enumerate(results):
         methods = [method for place, method in values if place == i]

@@ -11,12 +11,12 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from spin_bench.files import write_whole
+from spin_bench.core.files import write_whole
 from spin_bench.report.facts import MetricFacts, header, interval, number, span
 from spin_bench.report.latex import latex
 from spin_bench.report.markdown import markdown, markdown_table
 from spin_bench.report.numbers import Numbers, check_known
-from spin_bench.stats import KEY, PAIRS, SUMMARY
+from spin_bench.statistics.comparison import KEY, PAIRS, SUMMARY
 
 SCORES = ["method", "case", "domain", "k", "seed", "metric", "value"]
 COST = ["method", "images", "seconds_per_image", "peak_memory_mb"]

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from spin_bench.errors import UserError, unknown
+from spin_bench.core.errors import UserError, unknown
 
 COLUMNS = ["case", "left", "right", "winner"]
 SCORES = ["method", "score", "lo", "hi", "win_rate", "votes"]

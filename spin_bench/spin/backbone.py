@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spin_bench.diffusion.inpainting import inpainting_channels
 from spin_bench.diffusion.latents import encode
-from spin_bench.stack import Stack
+from spin_bench.models.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Collection
 
+from spin_bench.core.errors import UserError, unknown
 from spin_bench.diffusion.inpainting import expect_channels
-from spin_bench.errors import UserError, unknown
+from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES
 from spin_bench.spin.context import OUTSIDE, PLACE, PROMPT, STYLE, STYLES, reads_reference, text_of
 from spin_bench.spin.embedding import LEARNED, slotted_prompt
@@ -17,7 +18,6 @@ from spin_bench.spin.style_features import FEATURES
 from spin_bench.spin.transitions import BLENDINGS, PASTES, STARTS
 from spin_bench.spin.views import AUGMENTATIONS, NON_SALIENT
 from spin_bench.spin.vocabulary import INITIAL
-from spin_bench.stack import Stack
 
 GENERATION: dict[str, Collection[str]] = {
     "backbone": BACKBONES,

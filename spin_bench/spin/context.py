@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.errors import PaintingError, UserError
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.errors import PaintingError, UserError
+from spin_bench.models.stack import Stack
 from spin_bench.spin.embedding import LEARNED, slotted_prompt
 from spin_bench.spin.injection import INJECTIONS
 from spin_bench.spin.settings import SpinSettings
 from spin_bench.spin.vocabulary import nearest_word
-from spin_bench.stack import Stack
 
 PLACE, PROMPT, STYLE = "{}", "{prompt}", "{style}"
 PHOTO = "a photo"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from spin_bench.errors import UserError
-from spin_bench.stack import Stack
+from spin_bench.core.errors import UserError
+from spin_bench.models.stack import Stack
 
 
 @dataclass(frozen=True)

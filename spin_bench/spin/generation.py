@@ -11,6 +11,7 @@ from spin_bench.diffusion.guidance import NoisePredictor, classifier_free
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.region_attention import cross_attention
 from spin_bench.diffusion.sampler import Step, ddim
+from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES, seeing
 from spin_bench.spin.context import Context
 from spin_bench.spin.injection import INJECTIONS, injection_processor
@@ -18,7 +19,6 @@ from spin_bench.spin.settings import SpinSettings
 from spin_bench.spin.style import style_correction, style_gradient
 from spin_bench.spin.style_features import FEATURES
 from spin_bench.spin.transitions import STARTS, blended
-from spin_bench.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spin_bench.artefacts import Artefact, Artefacts
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.errors import UserError
 from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.errors import UserError
-from spin_bench.painter import SHARED_SECONDS, Painter
+from spin_bench.methods.painter import SHARED_SECONDS, Painter
+from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES, PARTS
 from spin_bench.spin.choices import check
 from spin_bench.spin.context import OUTSIDE, reads_reference, semantic_contexts
@@ -26,7 +26,7 @@ from spin_bench.spin.injection import INJECTIONS
 from spin_bench.spin.references import fell_back, reference_embeddings
 from spin_bench.spin.settings import SpinSettings
 from spin_bench.spin.transitions import PASTES
-from spin_bench.stack import Stack
+from spin_bench.store.artefacts import Artefact, Artefacts
 
 VERSION = "3"  # raise when a change of this package changes pictures
 

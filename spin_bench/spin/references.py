@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, ones_like
 
-from spin_bench.artefacts import Artefact, Artefacts
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.identity import derive_seed, key_of
 from spin_bench.diffusion.latents import encode
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.identity import derive_seed, key_of
+from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES
 from spin_bench.spin.backbone import PARTS as BACKBONE_PARTS
 from spin_bench.spin.extraction import Target, extract
@@ -20,7 +20,7 @@ from spin_bench.spin.saliency import reference_image, saliency_map, splits, usab
 from spin_bench.spin.settings import EmbeddingSettings
 from spin_bench.spin.views import View, views_of
 from spin_bench.spin.vocabulary import initial_vectors
-from spin_bench.stack import Stack
+from spin_bench.store.artefacts import Artefact, Artefacts
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from spin_bench.errors import UserError, unknown
+from spin_bench.core.errors import UserError, unknown
 
 
 @cache

@@ -9,12 +9,12 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 from torch import Tensor
 
-from spin_bench.case import Case
+from spin_bench.core.case import Case
+from spin_bench.core.errors import UserError
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
-from spin_bench.errors import UserError
+from spin_bench.models.stack import Stack
 from spin_bench.spin.rembg_saliency import rembg_map
 from spin_bench.spin.settings import EmbeddingSettings
-from spin_bench.stack import Stack
 
 GREY = (127, 127, 127)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from spin_bench.identity import added
+from spin_bench.core.identity import added
 
 
 @dataclass(frozen=True)

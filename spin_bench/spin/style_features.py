@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from spin_bench.errors import UserError
-from spin_bench.stack import Stack
+from spin_bench.core.errors import UserError
+from spin_bench.models.stack import Stack
 
 DECODER_BLOCKS = 2  # of the VAE's up blocks, from the latents on
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from spin_bench.errors import UserError, unknown
-from spin_bench.stack import Stack
+from spin_bench.core.errors import UserError, unknown
+from spin_bench.models.stack import Stack
 
 SHORTEST = 3  # letters of a word
 

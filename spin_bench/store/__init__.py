@@ -10,7 +10,7 @@ A picture without a line in a shard does not exist, nor does a line whose pictur
 without a lock, a kill loses nothing but the batch in flight, and two stores are merged by copying one over the other.
 """
 
-from spin_bench.identity import run_key
+from spin_bench.core.identity import run_key
 from spin_bench.store.format import check_format
 from spin_bench.store.records import Failure, Record
 from spin_bench.store.store import Store

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spin_bench.files import write_whole
+from spin_bench.core.files import write_whole
 from spin_bench.store.entries import failure_entry, picture_entry, scores_entry
 from spin_bench.store.index import SHARDS, Index, digest_of
 from spin_bench.store.shards import Shard

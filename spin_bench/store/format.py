@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from spin_bench.errors import UserError
-from spin_bench.files import write_whole
-from spin_bench.identity import canonical
+from spin_bench.core.errors import UserError
+from spin_bench.core.files import write_whole
+from spin_bench.core.identity import canonical
 
 RESULTS_FORMAT = 1  # of a results folder
 STORE_FORMAT = 2

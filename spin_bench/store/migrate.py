@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spin_bench.errors import UserError
-from spin_bench.files import link_whole, write_whole
-from spin_bench.identity import canonical
+from spin_bench.core.errors import UserError
+from spin_bench.core.files import link_whole, write_whole
+from spin_bench.core.identity import canonical
 from spin_bench.store.entries import failure_entry, picture_entry, scores_entry
 from spin_bench.store.format import MARKER, STORE_FORMAT, found_format
 from spin_bench.store.index import SHARDS, digest_of, picture_name

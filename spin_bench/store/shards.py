@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from spin_bench.identity import canonical
+from spin_bench.core.identity import canonical
 
 SUFFIX = ".jsonl"
 _HEAD, _MIDDLE, _END = b'{"entry":', b',"crc32":"', b'"}'

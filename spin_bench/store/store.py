@@ -11,9 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from spin_bench.case import Case
-from spin_bench.files import write_whole
-from spin_bench.identity import canonical
+from spin_bench.core.case import Case
+from spin_bench.core.files import write_whole
+from spin_bench.core.identity import canonical
 from spin_bench.store.entries import failure_entry, picture_entry, scores_entry
 from spin_bench.store.format import STORE_FORMAT, check_format
 from spin_bench.store.index import SHARDS, Index, Stored, picture_name

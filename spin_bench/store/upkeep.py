@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spin_bench.files import UNFINISHED
-from spin_bench.identity import leaves
+from spin_bench.core.files import UNFINISHED
+from spin_bench.core.identity import leaves
 from spin_bench.store.index import SHARDS, Index, digest_of
 from spin_bench.store.store import SETTINGS
 

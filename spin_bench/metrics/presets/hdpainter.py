@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spin_bench.case import Case
+from spin_bench.core.case import Case
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.presets.clip_score import clip_score
 from spin_bench.metrics.record import PERCENT, Metric

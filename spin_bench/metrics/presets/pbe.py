@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from spin_bench.case import Case
+from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.record import Metric

@@ -19,7 +19,7 @@ ROW, HEAD = 0.36, 1.0  # inches of height: a bar, and what a panel needs around 
 def bars(summary: pd.DataFrame, *, methods: Mapping[str, str], records: Mapping[str, MetricFacts]) -> Figure:
     """A panel a metric, a bar a method (bounding rows are hatched), drawn from 0.
 
-    `summary` is what `spin_bench.stats.summarise` returns; `methods` maps names to display names, from top to bottom.
+    `summary` is what `statistics.comparison.summarise` returns; `methods` maps names to display names, top to bottom.
     """
     height = math.ceil(len(records) / PANELS) * (HEAD + ROW * len(methods)) + 0.5
     figure = Figure(figsize=(WIDTH, height), layout="constrained")

@@ -15,7 +15,7 @@ WORDS = {True: "right is better", False: "left is better", None: "neither side i
 def differences(pairs: pd.DataFrame, *, base: str, metric: str) -> pd.DataFrame:
     """The pairs with `base`, turned so that they say other - base: columns diff, lo, hi, n, indexed by the other.
 
-    `pairs` is what `spin_bench.stats.compare` returns: there either side may be the base.
+    `pairs` is what `spin_bench.statistics.comparison.compare` returns: there either side may be the base.
     """
     rows = pairs[pairs["metric"] == metric]
     after = rows[rows["method_a"] == base]  # base - other

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spin_bench.errors import UserError
+from spin_bench.core.errors import UserError
 from spin_bench.report.facts import MetricFacts, header
 from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style, method_colours
 
@@ -22,7 +22,7 @@ def slopes(
 ) -> Figure:
     """A panel a rival. A line has the colour of the method that is better at the case, grey at a tie; means are black.
 
-    `values` is what `spin_bench.stats.per_case` returns. Cases that lack one of the two are left out and counted.
+    `values` is what `statistics.comparison.per_case` returns. Cases that lack one of the two are left out and counted.
     """
     known = set(values.index.get_level_values("method"))
     for name in (base, *rivals):

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from spin_bench.files import write_whole
+from spin_bench.core.files import write_whole
 
 # Okabe and Ito's colours, told apart by colour-blind readers (https://jfly.uni-koeln.de/color/); bounds are grey
 METHOD_COLOURS = {

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from spin_bench.report.facts import BOUNDS, MetricFacts, header
-from spin_bench.report.figures.pareto import pareto_front
 from spin_bench.report.figures.style import INK, WIDTH, house_style, method_colours, method_markers
+from spin_bench.statistics.pareto import pareto_front
 
 SIZE = (WIDTH, 5.6)
 
@@ -21,7 +21,7 @@ def metric_tradeoff(
 ) -> Figure:
     """One metric against another with both intervals, and the Pareto front of the means.
 
-    `summary` is what `spin_bench.stats.summarise` returns. Bounding rows are drawn hollow and are not on the front,
+    `summary` is what `comparison.summarise` returns. Bounding rows are drawn hollow and are not on the front,
     which is left out where a metric has no better end.
     """
     cells = summary.set_index(["metric", "method"])[["mean", "lo", "hi"]]

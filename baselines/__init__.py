@@ -1,1 +1,0 @@
-"""The methods that Spin is compared with: one file each, composed from `spin_bench.diffusion`."""

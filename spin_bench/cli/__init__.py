@@ -1,0 +1,1 @@
+"""The command, one file a sub-command: words in, exit code out."""

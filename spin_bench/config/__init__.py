@@ -1,0 +1,1 @@
+"""From composed words to frozen dataclasses; every rule of precedence."""

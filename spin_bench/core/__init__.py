@@ -1,0 +1,1 @@
+"""Cases, pictures, hashing, errors, files and progress: what every room may use."""

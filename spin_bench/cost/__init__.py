@@ -1,0 +1,1 @@
+"""What running will take, and took."""

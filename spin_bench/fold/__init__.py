@@ -1,0 +1,1 @@
+"""A run to its results folder: rows, frames, provenance, distances of sets."""

@@ -1,0 +1,1 @@
+"""What a method is, which there are, and their variants."""

@@ -1,0 +1,1 @@
+"""Whether metrics measure what they claim: ladders of known faults."""

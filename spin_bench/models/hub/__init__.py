@@ -1,0 +1,1 @@
+"""Published files: which a stack needs, fetched, checked by hash, found again."""

@@ -1,0 +1,1 @@
+"""From files or random weights to a stack."""

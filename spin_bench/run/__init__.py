@@ -1,0 +1,1 @@
+"""Plan, paint, score, resume."""

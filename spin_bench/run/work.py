@@ -1,0 +1,23 @@
+"""What one worker does with its share of a run: paint what is missing, score it, mend what turns out damaged."""
+
+from collections.abc import Sequence
+
+from spin_bench.run.painting import Painters, generate
+from spin_bench.run.run import Job, Run, Unit, plan
+from spin_bench.run.scoring import score
+
+
+def work(run: Run, chosen: Sequence[Unit] | None = None, painters: Painters | None = None) -> None:
+    """Leave nothing undone of the `chosen` units (default: of all), but for what failed.
+
+    Scoring reads every picture, and one that was altered since it was written is gone then, so there may be something
+    to paint again.
+    """
+    painters, jobs, tried = painters or Painters(run), plan(run, chosen), set[Job]()
+    while True:
+        generate(run, jobs, painters)
+        score(run, chosen)
+        tried.update(jobs)
+        jobs = [job for job in plan(run, chosen) if job not in tried]
+        if not jobs:
+            return

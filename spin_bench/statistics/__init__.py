@@ -1,0 +1,1 @@
+"""Intervals, paired tests and rankings: pure functions of arrays."""

@@ -1,0 +1,78 @@
+"""Intermediate results that several runs share, such as a reference's embedding, kept under their own keys."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from spin_bench.core.files import write_whole
+from spin_bench.core.identity import key_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Artefact:
+    """A tensor and what it cost."""
+
+    value: Tensor
+    seconds: float
+
+
+class Artefacts:
+    """A folder of tensors by kind and key. Files appear whole, so processes may share the folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def find(self, kind: str, identity: Any) -> Artefact | None:
+        """What was kept of that `identity` (anything canonical), on the CPU; None where it is not what was kept."""
+        path = self._path(kind, identity)
+        if not path.exists():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                value, facts = file.get_tensor("value"), file.metadata() or {}
+            if facts.get("sha256", _digest(value)) == _digest(value):  # artefacts of before had no digest
+                return Artefact(value, float(facts.get("seconds", 0.0)))
+        except (SafetensorError, ValueError) as error:
+            log.warning("%s: unreadable, will be made again (%s)", path, error)
+            return None
+        log.warning("%s: altered since it was written, will be made again", path)
+        return None
+
+    def keep(self, kind: str, identity: Any, value: Tensor, *, seconds: float = 0.0) -> None:
+        tensor = value.detach().to("cpu", torch.float32).contiguous()
+        facts = {"seconds": repr(seconds), "sha256": _digest(tensor)}
+        write_whole(self._path(kind, identity), save({"value": tensor}, metadata=facts))
+
+    def tensor(self, kind: str, identity: Any, make: Callable[[], Tensor]) -> Tensor:
+        """What was kept, or else what `make` returns, kept for next time."""
+        if self.find(kind, identity) is None:
+            self.keep(kind, identity, make())
+        found = self.find(kind, identity)
+        assert found is not None
+        return found.value
+
+    def _path(self, kind: str, identity: Any) -> Path:
+        return self.folder / kind / f"{key_of(identity)}.safetensors"
+
+    @staticmethod
+    def digest(*pictures: Image.Image | None) -> str:
+        """SHA-256 of pictures' sizes and pixels."""
+        sha = hashlib.sha256()
+        for picture in pictures:
+            sha.update(b"none" if picture is None else repr((picture.mode, picture.size)).encode() + picture.tobytes())
+        return sha.hexdigest()
+
+
+def _digest(value: Tensor) -> str:
+    return hashlib.sha256(value.numpy().tobytes()).hexdigest()

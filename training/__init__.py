@@ -1,0 +1,1 @@
+"""How the embedded models are made and measured: `python -m training.make`. Not part of the installed package."""
