@@ -1,7 +1,7 @@
 """Benchmark of mask-and-reference-guided image painting, built around Spin (AAAI 2025)."""
 
-from spin_bench.core.compat import name_torchvision_operators
+from spin_bench.core.compat import let_torchvision_be_imported
 
 __version__ = "0.1.0"
 
-name_torchvision_operators()  # must come before anything imports torchvision
+let_torchvision_be_imported()  # must come before anything imports torchvision
