@@ -27,9 +27,9 @@ from spin_bench.diffusion.blending import blend
 from spin_bench.diffusion.latents import mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.pixel_sampler import Energy, ancestral, ddim, respaced
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import Stack
-from spin_bench.store.artefacts import Artefacts
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class BlendedDiffusionSettings:
     normalised_ranking: bool = False  # False (published): CLIP ranks pictures without its mean and deviation
 
 
-def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack) -> Painter:
     """A painter that sees the background, the mask and the prompt, never the reference; it notes each `DISTANCE`."""
     if settings.aug_num < 1:
         raise UserError(f"aug_num={settings.aug_num}: CLIP must see at least the clean picture: set aug_num=1 or more")
@@ -174,3 +174,15 @@ def rank_features(stack: Stack, painted: Tensor, mask: Tensor, normalised: bool)
 def noised(stack: Stack, picture: Tensor, noise: Tensor, t: int) -> Tensor:
     """q(x_t | picture), float32."""
     return stack.pixel.scheduler.add_noise(picture, noise, torch.tensor([t], device=picture.device))
+
+
+METHOD = Method(
+    "Blended",
+    BlendedDiffusionSettings,
+    blended_diffusion,
+    VERSION,
+    uses=("pixel", "clip", "guide", "tokenizer", "perceptual"),
+    colour="#56B4E9",
+    batch=lambda settings: settings.batch,
+    ranked_by=DISTANCE,
+)

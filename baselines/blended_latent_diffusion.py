@@ -24,9 +24,9 @@ from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.reconstruction import RECONSTRUCTIONS
 from spin_bench.diffusion.sampler import add_noise, ddim, timesteps
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import Stack
-from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 
@@ -45,7 +45,7 @@ class BlendedLatentDiffusionSettings:
     reconstruction: str = "none"  # none | paste | poisson | decoder | latents: how the background comes back
 
 
-def blended_latent_diffusion(settings: BlendedLatentDiffusionSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+def blended_latent_diffusion(settings: BlendedLatentDiffusionSettings, stack: Stack) -> Painter:
     """A painter that sees the background, the mask and the prompt, never the reference."""
     if settings.reconstruction not in RECONSTRUCTIONS:
         raise unknown("reconstruction", settings.reconstruction, list(RECONSTRUCTIONS))
@@ -86,3 +86,13 @@ def blended_latent_diffusion(settings: BlendedLatentDiffusionSettings, stack: St
         return to_pictures(restore(decode(stack.vae, latents), picture, cover, stack.vae))
 
     return paint
+
+
+METHOD = Method(
+    "BLD",
+    BlendedLatentDiffusionSettings,
+    blended_latent_diffusion,
+    VERSION,
+    uses=("vae", "unet", "text_encoder", "tokenizer", "scheduler"),
+    colour="#0072B2",
+)

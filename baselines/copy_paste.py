@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from spin_bench.core.case import Case
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import Stack
-from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 
@@ -20,7 +20,7 @@ class CopyPasteSettings:
     segmented: bool = False
 
 
-def copy_paste(settings: CopyPasteSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+def copy_paste(settings: CopyPasteSettings, stack: Stack) -> Painter:
     """A painter without a model; every seed gives the same picture."""
 
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
@@ -36,3 +36,15 @@ def copy_paste(settings: CopyPasteSettings, stack: Stack, artefacts: Artefacts) 
         return [painted.copy() for _ in seeds]
 
     return paint
+
+
+METHOD = Method(
+    "copy-paste",
+    CopyPasteSettings,
+    copy_paste,
+    VERSION,
+    uses=(),
+    colour="#999999",
+    bound=True,
+    seeded=False,
+)

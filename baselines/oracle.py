@@ -7,9 +7,9 @@ from PIL import Image
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import Stack
-from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 
@@ -19,7 +19,7 @@ class OracleSettings:
     """Nothing to set."""
 
 
-def oracle(settings: OracleSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+def oracle(settings: OracleSettings, stack: Stack) -> Painter:
     """A painter that returns the truth; `UserError` for a case without one."""
 
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
@@ -28,3 +28,16 @@ def oracle(settings: OracleSettings, stack: Stack, artefacts: Artefacts) -> Pain
         return [case.truth.copy() for _ in seeds]
 
     return paint
+
+
+METHOD = Method(
+    "oracle",
+    OracleSettings,
+    oracle,
+    VERSION,
+    uses=(),
+    colour="#555555",
+    bound=True,
+    seeded=False,
+    needs_truth=True,
+)

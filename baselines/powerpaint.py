@@ -32,9 +32,9 @@ from spin_bench.diffusion.inpainting import (
 )
 from spin_bench.diffusion.task_tokens import CONTEXT, OBJECT, SHAPE, spelled_out
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import PowerPaint, Stack
-from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 
@@ -135,7 +135,7 @@ def encode_task(
     return t * a + (1 - t) * b, t * negative_a + (1 - t) * negative_b
 
 
-def powerpaint(settings: PowerPaintSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+def powerpaint(settings: PowerPaintSettings, stack: Stack) -> Painter:
     """A painter that sees the background, the mask and, unless it removes, the prompt; never the reference."""
     if settings.task not in PROMPTS:
         raise unknown("task of powerpaint", settings.task, list(PROMPTS))
@@ -169,3 +169,13 @@ def powerpaint(settings: PowerPaintSettings, stack: Stack, artefacts: Artefacts)
         return paste_back(pipeline, painted, case.background, case.mask) if settings.paste_back else painted
 
     return paint
+
+
+METHOD = Method(
+    "PPt",
+    PowerPaintSettings,
+    powerpaint,
+    VERSION,
+    uses=("vae", "powerpaint", "tokenizer", "scheduler"),
+    colour="#CC79A7",
+)

@@ -25,9 +25,9 @@ from spin_bench.diffusion.inpainting import (
     paste_back,
 )
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import Stack
-from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 
@@ -61,7 +61,7 @@ UNETS: dict[str, Callable[[Stack], tuple[UNet2DConditionModel, int]]] = {
 }
 
 
-def sd_inpaint(settings: SdInpaintSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+def sd_inpaint(settings: SdInpaintSettings, stack: Stack) -> Painter:
     """A painter that sees the background, the mask and the prompt, never the reference."""
     if settings.unet not in UNETS:
         raise unknown("UNet of sd_inpaint", settings.unet, list(UNETS))
@@ -90,3 +90,13 @@ def sd_inpaint(settings: SdInpaintSettings, stack: Stack, artefacts: Artefacts) 
         return paste_back(pipeline, painted, case.background, mask) if settings.paste_back else painted
 
     return paint
+
+
+METHOD = Method(
+    "SD-inpaint",
+    SdInpaintSettings,
+    sd_inpaint,
+    VERSION,
+    uses=("vae", "unet", "text_encoder", "tokenizer", "scheduler", "inpaint_unet"),
+    colour="#009E73",
+)

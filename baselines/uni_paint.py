@@ -39,11 +39,11 @@ from spin_bench.diffusion.masked_attention import masked_attention
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.sampler import ddim, timesteps
 from spin_bench.diffusion.text import encode_prompt, tokenise
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import Stack
 from spin_bench.spin.embedding import Slotted, encode_slotted
 from spin_bench.spin.vocabulary import INITIAL, initial_vectors
-from spin_bench.store.artefacts import Artefacts
 
 VERSION = "1"
 
@@ -74,7 +74,7 @@ class Term(NamedTuple):
     context: Tensor  # (1, window, width)
 
 
-def uni_paint(settings: UniPaintSettings, stack: Stack, artefacts: Artefacts) -> Painter:
+def uni_paint(settings: UniPaintSettings, stack: Stack) -> Painter:
     """A painter that tunes the UNet on every case, once for all its seeds, and gives it back as it was."""
     choices = {"mode": list(CONTEXTS), "train_dtype": list(TRAIN_DTYPES), "init": list(INITIAL)}
     for name, known in choices.items():
@@ -193,3 +193,13 @@ CONTEXTS: dict[str, Callable[[Case, UniPaintSettings, Stack], Tensor]] = {
     "text": _prompt,
     "mix": _mix,
 }
+
+
+METHOD = Method(
+    "Uni",
+    UniPaintSettings,
+    uni_paint,
+    VERSION,
+    uses=("vae", "unet", "text_encoder", "tokenizer", "scheduler", "clip"),
+    colour="#E69F00",
+)

@@ -6,8 +6,6 @@ They must agree, since a batch is not allowed to change what is learned.
 
 import argparse
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
@@ -32,12 +30,11 @@ AGREE = 1e-4
 
 def learned(cases: list[Case], settings: EmbeddingSettings, stack: Stack, *, together: int) -> tuple[float, Tensor]:
     """Seconds a reference, and the embeddings (cases, vectors, width)."""
-    with TemporaryDirectory() as folder:
-        artefacts, found = Artefacts(Path(folder)), []
-        started = time.perf_counter()
-        for first in range(0, len(cases), together):
-            found += reference_embeddings(cases[first : first + together], settings, stack, artefacts)
-        return (time.perf_counter() - started) / len(cases), torch.cat([artefact.value for artefact in found])
+    stack, embeddings = stack.keeping(Artefacts()), []
+    started = time.perf_counter()
+    for first in range(0, len(cases), together):
+        embeddings += reference_embeddings(cases[first : first + together], settings, stack)
+    return (time.perf_counter() - started) / len(cases), torch.cat([embedding.value for embedding in embeddings])
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ import json
 import statistics
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from recording import networks, recording, replay
@@ -48,11 +47,11 @@ def measure(
     seeds = [derive_seed(0, case.id, k) for k in range(samples)]
 
     def painted() -> float:
-        with TemporaryDirectory() as folder:  # empty: nothing is taken from an earlier round
-            painter = method.build(settings.methods[name], stack, Artefacts(Path(folder)))
-            started = time.perf_counter()
-            painter(case, seeds)
-            return time.perf_counter() - started
+        # Empty artefacts: nothing is taken from an earlier round.
+        painter = method.painter(settings.methods[name], stack.keeping(Artefacts()))
+        started = time.perf_counter()
+        painter(case, seeds)
+        return time.perf_counter() - started
 
     with recording(modules) as recorded:
         painted()
@@ -88,11 +87,11 @@ def main() -> None:
     options = parser.parse_args()
     restart_with_settings(options.overrides)
     console, config = Console(), compose(["experiment=table1", *options.overrides])
-    known = {name: method for name, method in methods().items() if not method.bounding}
+    known = {name: method for name, method in methods().items() if not method.bound}
     config.methods = [name for name in config.methods if name in known]
     settings = run_settings(config, known, METRICS)
     stack = load_stack(settings.stack)
-    here = [name for name in settings.methods if not stack.missing(known[name].uses or ())]
+    here = [name for name, own in settings.methods.items() if not stack.missing(known[name].parts(own) or ())]
     case = load_case(next(iter(entries(settings.dataset, watcher(console), limit=1))), stack.canvas)
     table = Table("method", "images", "s", "bare", "Adam", "passes", "outside %", "quartiles")
     figures = {}

@@ -55,7 +55,7 @@ def measure(name: str, overrides: list[str]) -> dict[str, Any]:
     settings = run_settings(config, known, METRICS)
     stack = load_stack(settings.stack, dry_run=True)
     (found,) = dry_run(settings, stack, known, Console(quiet=True))
-    parameters = check_networks(stack, known[name].uses or ())
+    parameters = check_networks(stack, known[name].parts(settings.methods[name]) or ())
     return {**asdict(found), "parameters": parameters, "dtype": str(stack.dtype)[6:], "device": str(stack.device)}
 
 

@@ -1,5 +1,6 @@
 """`spin-bench score images=<folder>`: pictures made elsewhere, scored and set beside methods that paint here."""
 
+from collections import ChainMap
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def score_command(config: DictConfig, console: Console) -> int:
     """Score the folder's pictures and those of the methods in `beside`, painting what the store lacks of the latter."""
     if not config.images:
         raise UserError("score needs images=<folder of pictures made elsewhere>")
-    folder, known = Path(config.images), {**methods(), NAME: outside_method(config.title)}
+    folder, known = Path(config.images), ChainMap({NAME: outside_method(config.title)}, methods())
     with open_dict(config):
         config.methods = [NAME, *config.beside]
         config.method = None

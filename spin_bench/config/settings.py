@@ -12,7 +12,7 @@ from spin_bench.config.executor import ExecutorConfig, Shard
 from spin_bench.config.precedence import SHARED
 from spin_bench.core.errors import UserError, unknown
 from spin_bench.datasets import DatasetConfig
-from spin_bench.methods.registry import Method
+from spin_bench.methods.method import Method
 from spin_bench.methods.variants import Variant, changed, chosen_variants, in_order, with_variants
 from spin_bench.metrics.registry import chosen as chosen_metrics
 from spin_bench.metrics.sets import known_distances

@@ -6,10 +6,8 @@ its optimisation is cut to as many iterations: a dry run with `steps=2` would ot
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -23,7 +21,7 @@ from spin_bench.core.progress import watcher
 from spin_bench.cost.memory import peak_bytes
 from spin_bench.datasets import entries
 from spin_bench.datasets.tficon import load_case
-from spin_bench.methods.registry import Method
+from spin_bench.methods.method import Method
 from spin_bench.models.stack import Stack
 from spin_bench.run.painting import Halving
 from spin_bench.store.artefacts import Artefacts
@@ -40,20 +38,30 @@ class Measured:
     peak: int  # bytes, networks included
 
 
-def dry_run(settings: RunSettings, stack: Stack, known: dict[str, Method], console: Console) -> list[Measured]:
+def dry_run(settings: RunSettings, stack: Stack, known: Mapping[str, Method], console: Console) -> list[Measured]:
     """Paint the run's cases with each of its methods and print what that took; pictures are checked, then forgotten."""
     found = entries(settings.dataset, watcher(console), limit=settings.limit)
     cases = [load_case(entry, stack.canvas) for entry in found]
     measured = []
     for name, chosen in settings.methods.items():
         method = known[name]
-        if method.bounding:
+        if method.bound:
             continue
-        if missing := stack.missing(method.uses or ()):
+        if missing := stack.missing(method.parts(chosen) or ()):
             console.print(f"{method.title} left out: stack {stack.name} has no {' and no '.join(missing)} model")
             continue
         samples = settings.samples_for.get(name, settings.samples)
-        measured.append(_measure(name, method, shortened(chosen), replace(stack), cases, samples, settings.base_seed))
+        measured.append(
+            _measure(
+                name,
+                method,
+                shortened(chosen),
+                replace(stack, artefacts=Artefacts()),
+                cases,
+                samples,
+                settings.base_seed,
+            )
+        )
         found_now = measured[-1]
         console.print(f"{method.title}: {found_now.seconds:.1f} s, {found_now.peak / 2**30:.2f} GiB")
         gc.collect()
@@ -79,9 +87,9 @@ def _measure(
     name: str, method: Method, settings: Any, stack: Stack, cases: Sequence[Case], samples: int, base_seed: int
 ) -> Measured:
     images = 0
-    with TemporaryDirectory() as folder, peak_bytes(stack.device) as peak:
+    with peak_bytes(stack.device) as peak:
         times = [time.perf_counter()]
-        painter = Halving(method.build(settings, stack, Artefacts(Path(folder))))
+        painter = Halving(method.painter(settings, stack))
         for case in cases:
             pictures = painter(case, [derive_seed(base_seed, case.id, k) for k in range(samples)])
             images += len(pictures)
@@ -93,7 +101,7 @@ def _measure(
         return Measured(name, images, times[-1] - times[0], further, peak())
 
 
-def _table(measured: Sequence[Measured], known: dict[str, Method], stack: Stack) -> Table:
+def _table(measured: Sequence[Measured], known: Mapping[str, Method], stack: Stack) -> Table:
     weights = "random weights" if stack.random else "its own weights"
     title = f"Dry run: {stack.name}, {weights}, {stack.canvas} px, {str(stack.dtype)[6:]}, {stack.device}"
     table = Table("method", "images", "s", "s a case after the first", "peak GiB", title=title)

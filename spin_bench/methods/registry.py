@@ -1,102 +1,55 @@
-"""The methods by name; one from outside registers through the entry-point group "spin_bench.methods"."""
+"""The methods by name: where each one's record stands, imported when it is asked for.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+A method from outside registers "module:object" through the entry-point group "spin_bench.methods".
+"""
+
+import pkgutil
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
-from typing import Any
 
-from spin_bench.core.case import Case
-from spin_bench.methods.baselines import blended_diffusion as blended
-from spin_bench.methods.baselines import blended_latent_diffusion as bld
-from spin_bench.methods.baselines import copy_paste as paste
-from spin_bench.methods.baselines import oracle as truth
-from spin_bench.methods.baselines import powerpaint as ppt
-from spin_bench.methods.baselines import sd_inpaint as inpaint
-from spin_bench.methods.baselines import uni_paint as uni
-from spin_bench.methods.painter import Painter
-from spin_bench.models.stack import Stack
-from spin_bench.spin import painter as spin
-from spin_bench.spin.references import PARTS
-from spin_bench.store.artefacts import Artefacts
+from spin_bench.core.errors import UserError
+from spin_bench.methods.method import Method
 
-
-@dataclass(frozen=True)
-class Method:
-    """`build(settings, stack, artefacts)` returns the painter; `version` changes when the method's pictures do."""
-
-    title: str  # in tables
-    settings: type  # a frozen dataclass, its defaults are the method's
-    build: Callable[[Any, Stack, Artefacts], Painter]
-    version: str
-    uses: tuple[str, ...] | None = None  # parts of the stack that its pictures depend on; None: all
-    bounding: bool = False  # a bound, not a competitor
-    seeded: bool = True  # False: every seed paints the same picture, so one is enough
-    needs_truth: bool = False  # left out of a run over cases without a true composite
-    prepare: Callable[[Any, Stack, Artefacts, Sequence[Case]], None] | None = None  # work that cases can share
-    batch: Callable[[Any], int] | None = None  # images at once, of a method that has a say in it
-    ranked_by: str = ""  # fact of an image, ascending, by which the method's authors choose among its images
-    variant_of: str = ""  # the method whose results this one's are named like
-    also_uses: Callable[[Any], tuple[str, ...]] | None = None  # parts that only some settings need
-
-    def parts(self, settings: Any) -> tuple[str, ...] | None:
-        """Parts of the stack that pictures under `settings` depend on; None: all."""
-        if self.uses is None or self.also_uses is None:
-            return self.uses
-        return (*self.uses, *self.also_uses(settings))
-
-
-_LATENT = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
-
-BUILT_IN: dict[str, Method] = {
-    "spin": Method(
-        "Spin",
-        spin.SpinSettings,
-        spin.spin,
-        spin.VERSION,
-        uses=PARTS,
-        also_uses=spin.also_uses,
-        prepare=spin.prepare,
-    ),
-    "blended_diffusion": Method(
-        "Blended",
-        blended.BlendedDiffusionSettings,
-        blended.blended_diffusion,
-        blended.VERSION,
-        uses=("pixel", "clip", "guide", "tokenizer", "perceptual"),
-        batch=lambda settings: settings.batch,
-        ranked_by=blended.DISTANCE,
-    ),
-    "blended_latent_diffusion": Method(
-        "BLD", bld.BlendedLatentDiffusionSettings, bld.blended_latent_diffusion, bld.VERSION, uses=_LATENT
-    ),
-    "sd_inpaint": Method(
-        "SD-inpaint",
-        inpaint.SdInpaintSettings,
-        inpaint.sd_inpaint,
-        inpaint.VERSION,
-        uses=(*_LATENT, "inpaint_unet"),
-    ),
-    "powerpaint": Method(
-        "PPt", ppt.PowerPaintSettings, ppt.powerpaint, ppt.VERSION, uses=("vae", "powerpaint", "tokenizer", "scheduler")
-    ),
-    "uni_paint": Method("Uni", uni.UniPaintSettings, uni.uni_paint, uni.VERSION, uses=(*_LATENT, "clip")),
-    "copy_paste": Method(
-        "copy-paste", paste.CopyPasteSettings, paste.copy_paste, paste.VERSION, uses=(), bounding=True, seeded=False
-    ),
-    "oracle": Method(
-        "oracle",
-        truth.OracleSettings,
-        truth.oracle,
-        truth.VERSION,
-        uses=(),
-        bounding=True,
-        seeded=False,
-        needs_truth=True,
-    ),
+BUILT_IN = {
+    "spin": "spin_bench.spin.painter:METHOD",
+    "blended_diffusion": "spin_bench.methods.baselines.blended_diffusion:METHOD",
+    "blended_latent_diffusion": "spin_bench.methods.baselines.blended_latent_diffusion:METHOD",
+    "sd_inpaint": "spin_bench.methods.baselines.sd_inpaint:METHOD",
+    "powerpaint": "spin_bench.methods.baselines.powerpaint:METHOD",
+    "uni_paint": "spin_bench.methods.baselines.uni_paint:METHOD",
+    "copy_paste": "spin_bench.methods.baselines.copy_paste:METHOD",
+    "oracle": "spin_bench.methods.baselines.oracle:METHOD",
 }
 
 
-def methods() -> dict[str, Method]:
-    """Built-in methods and those of installed plug-ins; a plug-in may not take a built-in name."""
-    found = {point.name: point.load() for point in entry_points(group="spin_bench.methods")}
-    return {**found, **BUILT_IN}
+class Methods(Mapping[str, Method]):
+    """Records by name; names cost nothing, a record its module's import."""
+
+    def __init__(self, places: Mapping[str, str]):
+        self.places = places
+
+    def __getitem__(self, name: str) -> Method:
+        """`UserError` if the place of a plug-in cannot be imported, or holds no record."""
+        place = self.places[name]
+        try:
+            method = pkgutil.resolve_name(place)
+        except (ImportError, AttributeError) as error:
+            raise UserError(f"method {name}: {place} cannot be imported ({error}): mend or uninstall it") from error
+        if not isinstance(method, Method):
+            raise UserError(f"method {name}: {place} is no Method but a {type(method).__name__}: register its record")
+        return method
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def methods() -> Methods:
+    """Methods of installed plug-ins and the built-in ones; a plug-in may not take a built-in name."""
+    plugged = {point.name: point.value for point in entry_points(group="spin_bench.methods")}
+    return Methods({**plugged, **BUILT_IN})

@@ -8,12 +8,13 @@ gives, behind the row of Spin, a row "no filter". A variant is the method under 
 the artefacts with it, and with an equal variant of another experiment.
 """
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from spin_bench.core.errors import UserError, unknown
-from spin_bench.methods.registry import Method
+from spin_bench.methods.method import Method
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return result
 
 
-def with_variants(methods: Mapping[str, Method], variants: Mapping[str, Variant]) -> dict[str, Method]:
+def with_variants(methods: Mapping[str, Method], variants: Mapping[str, Variant]) -> Mapping[str, Method]:
     """`methods`, and every variant as a method of its own title."""
     added = {name: replace(methods[v.method], title=v.title, variant_of=v.method) for name, v in variants.items()}
-    return {**methods, **added}
+    return ChainMap(added, methods)

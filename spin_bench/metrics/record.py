@@ -70,7 +70,13 @@ class Record:
 
     def key(self, stack: Stack) -> str:
         """Identity of its scores: another protocol, version, encoder or weights gives other scores."""
-        return key_of([self.protocol(), self.encoder_name(stack), stack.weights(self.uses)])
+        return key_of(
+            [
+                self.protocol(),
+                self.encoder_name(stack),
+                stack.weights([part for part in self.uses if part not in ENCODERS]),
+            ]
+        )
 
     def printed(self, stack: Stack) -> PrintedMetric:
         """For a table of `stack`: what the embedded networks see is said in the title, too."""

@@ -1,8 +1,7 @@
 """The frozen models of one scale, loaded when first asked for; everything above is written against this class."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import torch
@@ -10,8 +9,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditi
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spin_bench.core.errors import UserError
+from spin_bench.core.errors import UserError, unknown
 from spin_bench.models.placement import Placement
+from spin_bench.store.artefacts import Artefacts
 
 
 class ClipModel(Protocol):
@@ -86,7 +86,7 @@ OPTIONAL = ("inpaint_unet", "powerpaint", "pixel")  # parts that a stack may lac
 
 @dataclass(frozen=True)
 class Loaders:
-    """How each module is made; `None` where a stack does not have it."""
+    """How each part of a stack is made, by its name; None if the stack does not have it."""
 
     vae: Callable[[], AutoencoderKL]
     unet: Callable[[], UNet2DConditionModel]
@@ -103,9 +103,12 @@ class Loaders:
     pixel: Callable[[], PixelDiffusion] | None = None
 
 
+PARTS = tuple(part.name for part in fields(Loaders))
+
+
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Models of one scale; `fingerprint` names the weights of every part by revision or hash."""
+    """Models of one scale, each loaded when it is first asked for; `fingerprint` names the weights of every part."""
 
     name: str
     canvas: int  # px
@@ -116,70 +119,89 @@ class Stack:
     placement: Placement = field(default_factory=Placement)
     numerics: dict[str, str] = field(default_factory=dict)  # torch's switches, a record of every picture
     random: bool = False  # weights of a dry run: its pictures mean nothing
+    artefacts: Artefacts = field(default_factory=Artefacts, repr=False)  # what its painters share between cases
+    borrower: str = ""  # the method that it is lent to
+    allowed: frozenset[str] = frozenset(PARTS)  # parts that the borrower may touch
+    _loaded: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def lent(self, borrower: str, parts: Collection[str] | None) -> "Stack":
+        """The same loaded models for one method, which may touch no part but `parts` (None: it may touch all).
+
+        Touching another one raises `UserError`, and so does a part in `parts` that no stack has.
+        """
+        return self._view(borrower=borrower, allowed=frozenset(PARTS if parts is None else _known(parts)))
+
+    def keeping(self, artefacts: Artefacts) -> "Stack":
+        """The same loaded models, whose painters keep in `artefacts` what they share."""
+        return self._view(artefacts=artefacts)
 
     def weights(self, parts: Collection[str] | None = None) -> dict[str, dict[str, str]]:
-        """The fingerprint of `parts` (None: of all): what a result that used them is named by."""
-        return {part: found for part, found in self.fingerprint.items() if parts is None or part in parts}
+        """The fingerprint of `parts` (None: of all): what a result that used them is named by.
+
+        A part that ships with a library, such as the metrics' judge, has none. Raises `UserError` for an unknown part.
+        """
+        wanted = self.fingerprint if parts is None else _known(parts)
+        return {part: weights for part, weights in self.fingerprint.items() if part in wanted}
 
     def missing(self, parts: Collection[str] = OPTIONAL) -> list[str]:
-        """Those of the optional `parts` that this stack does not have."""
-        return [part for part in OPTIONAL if part in parts and getattr(self.loaders, part) is None]
+        """Those of the optional `parts` that this stack does not have; raises `UserError` for an unknown part."""
+        wanted = _known(parts)
+        return [part for part in OPTIONAL if part in wanted and getattr(self.loaders, part) is None]
 
-    @cached_property
+    @property
     def vae(self) -> AutoencoderKL:
-        return self.placement.settle_vae(self.loaders.vae(), self.device, self.dtype)
+        return self._part("vae", self.placement.settle_vae)
 
-    @cached_property
+    @property
     def unet(self) -> UNet2DConditionModel:
-        return self._unet(self.loaders.unet())
+        return self._part("unet", self.placement.settle_unet)
 
-    @cached_property
+    @property
     def text_encoder(self) -> CLIPTextModel:
-        return self._frozen(self.loaders.text_encoder())
+        return self._part("text_encoder", self.placement.settle)
 
-    @cached_property
+    @property
     def tokenizer(self) -> CLIPTokenizer:
-        return self.loaders.tokenizer()
+        return self._part("tokenizer")
 
-    @cached_property
+    @property
     def scheduler(self) -> DDIMScheduler:
-        return self.loaders.scheduler()
+        return self._part("scheduler")
 
-    @cached_property
+    @property
     def clip(self) -> ClipModel:
-        return self.loaders.clip()
+        return self._part("clip")
 
-    @cached_property
+    @property
     def guide(self) -> ClipModel:
-        """What guides Blended; the metrics' own CLIP where the stack has no other."""
-        return self.loaders.guide() if self.loaders.guide else self.clip
+        """What guides Blended; the metrics' own CLIP if the stack has no other."""
+        return self._part("guide") if self.loaders.guide else self.clip
 
-    @cached_property
+    @property
     def perceptual(self) -> Perceptual:
-        return self.loaders.perceptual()
+        return self._part("perceptual")
 
-    @cached_property
+    @property
     def judge(self) -> Features:
-        return self.loaders.judge()
+        return self._part("judge")
 
-    @cached_property
+    @property
     def saliency(self) -> nn.Module | None:
-        return self._frozen(self.loaders.saliency()) if self.loaders.saliency else None
+        """A network of saliency; None if the stack has none."""
+        return self._part("saliency", self.placement.settle) if self.loaders.saliency else None
 
-    @cached_property
+    @property
     def inpaint_unet(self) -> UNet2DConditionModel:
-        """The UNet of nine input channels: latents, mask, masked latents; `UserError` where the stack has none."""
-        return self._unet(self._required("inpaint_unet", self.loaders.inpaint_unet))
+        """The UNet of nine input channels: latents, mask, masked latents; `UserError` if the stack has none."""
+        return self._part("inpaint_unet", self.placement.settle_unet)
 
-    @cached_property
+    @property
     def powerpaint(self) -> PowerPaint:
-        loaded = self._required("powerpaint", self.loaders.powerpaint)
-        return PowerPaint(self._unet(loaded.unet), self._frozen(loaded.text_encoder), loaded.tokenizer)
+        return self._part("powerpaint", self._settle_powerpaint)
 
-    @cached_property
+    @property
     def pixel(self) -> PixelDiffusion:
-        loaded = self._required("pixel", self.loaders.pixel)
-        return PixelDiffusion(self._unet(loaded.unet), loaded.scheduler)
+        return self._part("pixel", self._settle_pixel)
 
     @property
     def latent_side(self) -> int:
@@ -189,13 +211,36 @@ class Stack:
     def latent_channels(self) -> int:
         return self.vae.config.latent_channels
 
-    def _required(self, name: str, load: Callable[[], Any] | None) -> Any:
-        if load is None:
-            raise UserError(f"stack {self.name!r} has no {name} model: set stack.{name}, or leave out what needs it")
-        return load()
+    def _view(self, **changes: Any) -> "Stack":
+        view = replace(self, **changes)
+        object.__setattr__(view, "_loaded", self._loaded)
+        return view
 
-    def _unet(self, network: Any) -> Any:
-        return self.placement.settle_unet(network, self.device, self.dtype)
+    def _part(self, name: str, settle: Callable[[Any, torch.device, torch.dtype], Any] | None = None) -> Any:
+        """The part, loaded once for this stack and all that are lent of it, and settled on its device."""
+        if name not in self.allowed:
+            raise UserError(
+                f"{self.borrower} touches stack.{name} without saying so: add {name!r} to its record's uses"
+            )
+        if name not in self._loaded:
+            load = getattr(self.loaders, name)
+            if load is None:
+                raise UserError(
+                    f"stack {self.name!r} has no {name} model: set stack.{name}, or leave out what needs it"
+                )
+            self._loaded[name] = settle(load(), self.device, self.dtype) if settle else load()
+        return self._loaded[name]
 
-    def _frozen(self, network: Any) -> Any:
-        return self.placement.settle(network, self.device, self.dtype)
+    def _settle_powerpaint(self, part: PowerPaint, device: torch.device, dtype: torch.dtype) -> PowerPaint:
+        unet = self.placement.settle_unet(part.unet, device, dtype)
+        return PowerPaint(unet, self.placement.settle(part.text_encoder, device, dtype), part.tokenizer)
+
+    def _settle_pixel(self, part: PixelDiffusion, device: torch.device, dtype: torch.dtype) -> PixelDiffusion:
+        return PixelDiffusion(self.placement.settle_unet(part.unet, device, dtype), part.scheduler)
+
+
+def _known(parts: Collection[str]) -> Collection[str]:
+    for part in parts:
+        if part not in PARTS:
+            raise unknown("part of the stack", part, list(PARTS))
+    return parts

@@ -12,13 +12,12 @@ from PIL import Image, UnidentifiedImageError
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.core.identity import derive_seed
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
-from spin_bench.methods.registry import Method
 from spin_bench.metrics.batch import check_sizes
 from spin_bench.models.stack import Stack
 from spin_bench.run.run import Run
 from spin_bench.store import Failure, Record
-from spin_bench.store.artefacts import Artefacts
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 LAYOUT = "<case>.png for one picture a case, <case>/<k>.png or <case>_<k>.png for several"
@@ -34,7 +33,7 @@ class OutsideSettings:
 def outside_method(title: str) -> Method:
     """A method whose painter is not here."""
 
-    def build(settings: Any, stack: Stack, artefacts: Artefacts) -> Painter:
+    def build(settings: Any, stack: Stack) -> Painter:
         def paint(case: Case, seeds: Sequence[int]) -> NoReturn:
             raise UserError(f"{title}: its pictures come from a folder, it cannot paint {case.id}")
 

@@ -80,7 +80,7 @@ class Painters:
 
     def __init__(self, run: Run):
         self.run = run
-        self.artefacts = Artefacts(run.store.root / "artefacts")
+        self.stack = run.stack.keeping(Artefacts(run.store.root / "artefacts"))
         self.made_with = versions() | run.stack.numerics
         self._built: dict[str, Halving] = {}
         self._prepared: set[Unit] = set()
@@ -89,7 +89,7 @@ class Painters:
         """The pictures that the store lacks, with their records."""
         if job.method not in self._built:
             method, settings = self.run.methods[job.method], self.run.settings.methods[job.method]
-            self._built[job.method] = Halving(method.build(settings, self.run.stack, self.artefacts))
+            self._built[job.method] = Halving(method.painter(settings, self.stack))
         self._prepare(job)
         return self._paint(job, self._built[job.method])
 
@@ -98,13 +98,13 @@ class Painters:
 
         What fails here is left to the painter, which meets it case by case.
         """
-        run, prepare = self.run, self.run.methods[job.method].prepare
+        run, method, settings = self.run, self.run.methods[job.method], self.run.settings.methods[job.method]
         unit = unit_of(run, job.method, job.case)
-        if prepare is None or unit in self._prepared:
+        if method.prepare is None or unit in self._prepared:
             return
         self._prepared.add(unit)
         try:
-            prepare(run.settings.methods[job.method], run.stack, self.artefacts, [run.cases[i] for i in unit.cases])
+            method.prepare(settings, method.lend(self.stack, settings), [run.cases[i] for i in unit.cases])
         except UserError:
             raise
         except Exception as error:

@@ -16,7 +16,7 @@ from spin_bench.core.stopping import Stop
 from spin_bench.datasets import entries
 from spin_bench.datasets.entry import Entry
 from spin_bench.datasets.tficon import load_case
-from spin_bench.methods.registry import Method
+from spin_bench.methods.method import Method
 from spin_bench.methods.variants import with_variants
 from spin_bench.metrics.available import usable
 from spin_bench.metrics.encoders import Encoders
@@ -80,7 +80,7 @@ class Run:
 def prepare(
     settings: RunSettings,
     stack: Stack,
-    methods: dict[str, Method],
+    methods: Mapping[str, Method],
     metrics: Mapping[str, Metric | CaseMetric],
     console: Console,
 ) -> Run:
@@ -90,7 +90,7 @@ def prepare(
     """
     encoders = Encoders(stack.device)
     settings = replace(settings, metrics=usable(settings.metrics, metrics, stack, encoders))
-    methods = with_variants(methods, settings.variants)
+    methods = {name: with_variants(methods, settings.variants)[name] for name in settings.methods}
     found = entries(settings.dataset, watcher(console), limit=settings.limit)
     cases = [load_case(entry, stack.canvas) for entry in found]
     left_out = _left_out(settings, stack, methods, cases)
@@ -112,7 +112,9 @@ def prepare(
     return Run(settings, stack, store, methods, single, of_case, found, cases, keys, left_out, console, encoders)
 
 
-def _left_out(settings: RunSettings, stack: Stack, methods: dict[str, Method], cases: Sequence[Case]) -> dict[str, str]:
+def _left_out(
+    settings: RunSettings, stack: Stack, methods: Mapping[str, Method], cases: Sequence[Case]
+) -> dict[str, str]:
     """The run's methods that cannot paint here, and why; `UserError` where none can."""
     reasons = {}
     for name, chosen in settings.methods.items():

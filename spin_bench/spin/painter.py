@@ -16,14 +16,16 @@ from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import SHARED_SECONDS, Painter
 from spin_bench.models.stack import Stack
-from spin_bench.spin.backbone import BACKBONES, PARTS
+from spin_bench.spin.backbone import BACKBONES
+from spin_bench.spin.backbone import PARTS as BACKBONE_PARTS
 from spin_bench.spin.choices import check
 from spin_bench.spin.context import OUTSIDE, reads_reference, semantic_contexts
 from spin_bench.spin.generation import Scene, generate
 from spin_bench.spin.injection import INJECTIONS
-from spin_bench.spin.references import fell_back, reference_embeddings
+from spin_bench.spin.references import PARTS, fell_back, reference_embeddings
 from spin_bench.spin.settings import SpinSettings
 from spin_bench.spin.transitions import PASTES
 from spin_bench.store.artefacts import Artefact, Artefacts
@@ -33,15 +35,16 @@ VERSION = "3"  # raise when a change of this package changes pictures
 FELL_BACK = "saliency_fell_back"  # fact of an image: its whole reference counted, saliency did not split it
 
 
-def spin(settings: SpinSettings, stack: Stack, artefacts: Artefacts) -> Painter:
-    """A painter that keeps every reference's embedding in `artefacts`; `UserError` for a choice that does not fit."""
+def spin(settings: SpinSettings, stack: Stack) -> Painter:
+    """A painter that keeps every reference's embedding in the stack's artefacts.
+
+    Raises `UserError` for a choice that does not fit.
+    """
     check(settings, stack)
-    return lambda case, seeds: _paint([case], seeds, settings, stack, artefacts)
+    return lambda case, seeds: _paint([case], seeds, settings, stack)
 
 
-def spin_together(
-    settings: SpinSettings, stack: Stack, artefacts: Artefacts
-) -> Callable[[Sequence[Case], Sequence[int]], list[Image.Image]]:
+def spin_together(settings: SpinSettings, stack: Stack) -> Callable[[Sequence[Case], Sequence[int]], list[Image.Image]]:
     """A painter of several references into one picture: cases of one background, each with a mask of its own.
 
     Where masks overlap, their contexts are mixed.
@@ -49,34 +52,32 @@ def spin_together(
     check(settings, stack)
 
     def paint(cases: Sequence[Case], seeds: Sequence[int]) -> list[Image.Image]:
-        if len({artefacts.digest(case.background) for case in cases}) != 1:
+        if len({Artefacts.digest(case.background) for case in cases}) != 1:
             raise UserError("spin_together: the cases show different backgrounds: give it one picture's cases")
         if len(cases) > 1 and not (settings.region_injection and INJECTIONS[settings.injection].several):
             raise UserError("spin_together: several references need region_injection and injection=two_contexts")
-        return _paint(cases, seeds, settings, stack, artefacts)
+        return _paint(cases, seeds, settings, stack)
 
     return paint
 
 
-def prepare(settings: SpinSettings, stack: Stack, artefacts: Artefacts, cases: Sequence[Case]) -> None:
-    """Extract the references of several cases in one batch; the painter then finds them in `artefacts`."""
+def prepare(settings: SpinSettings, stack: Stack, cases: Sequence[Case]) -> None:
+    """Extract the references of several cases in one batch; the painter then takes them from the stack's artefacts."""
     check(settings, stack)
     if reads_reference(settings):
-        reference_embeddings(cases, settings.embedding, stack, artefacts, backbone=settings.backbone)
+        reference_embeddings(cases, settings.embedding, stack, backbone=settings.backbone)
 
 
-def also_uses(settings: SpinSettings) -> tuple[str, ...]:
-    """Parts of the stack that only some settings need; nothing for a backbone that is not known yet to be wrong."""
-    return PARTS.get(settings.backbone, ())
+def parts(settings: SpinSettings) -> tuple[str, ...]:
+    """Parts of the stack that the pictures depend on; an unknown backbone adds none, `check` rejects it later."""
+    return (*PARTS, *BACKBONE_PARTS.get(settings.backbone, ()))
 
 
-def _paint(
-    cases: Sequence[Case], seeds: Sequence[int], settings: SpinSettings, stack: Stack, artefacts: Artefacts
-) -> list[Image.Image]:
+def _paint(cases: Sequence[Case], seeds: Sequence[int], settings: SpinSettings, stack: Stack) -> list[Image.Image]:
     learned: list[Artefact] = []
     if reads_reference(settings):
-        learned = reference_embeddings(cases, settings.embedding, stack, artefacts, backbone=settings.backbone)
-    fallen = bool(learned) and any(fell_back(case, settings.embedding, stack, artefacts) for case in cases)
+        learned = reference_embeddings(cases, settings.embedding, stack, backbone=settings.backbone)
+    fallen = bool(learned) and any(fell_back(case, settings.embedding, stack) for case in cases)
     mask = torch.stack([mask_to_tensor(case.mask) for case in cases]).amax(0)
     with torch.no_grad():
         scene = _scene(cases, mask, [artefact.value.to(stack.device) for artefact in learned], settings, stack)
@@ -108,3 +109,6 @@ def _scene(
         null=encode_prompt(stack.tokenizer, stack.text_encoder, ""),
         known=known(background, mask, regions.sum(1, keepdim=True), stack),
     )
+
+
+METHOD = Method("Spin", SpinSettings, spin, VERSION, uses=parts, colour="#D55E00", prepare=prepare)

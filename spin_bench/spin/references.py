@@ -33,55 +33,52 @@ def reference_embeddings(
     cases: Sequence[Case],
     settings: EmbeddingSettings,
     stack: Stack,
-    artefacts: Artefacts,
     *,
     backbone: str = "text_to_image",
 ) -> list[Artefact]:
-    """What was learned (1, ., width) of every case's reference, extracted together where `artefacts` lacks one.
+    """What was learned (1, ., width) of every case's reference, extracted together if the artefacts lack one.
 
     A group that lacks one is extracted whole: sums of another batch size round differently, and a run that was killed
     is to end with the bytes of one that was not.
     """
-    identities = [_identity(case, settings, stack, artefacts, backbone) for case in cases]
-    if any(artefacts.find(KIND, identity) is None for identity in identities):
+    identities = [_identity(case, settings, stack, backbone) for case in cases]
+    if any(stack.artefacts.find(KIND, identity) is None for identity in identities):
         # by reference, since two cases may show the same photo
         wanted = {key_of(i): (case, i) for case, i in zip(cases, identities, strict=True)}
         started = time.perf_counter()
-        targets = [_target(case, settings, stack, artefacts, backbone) for case, _ in wanted.values()]
+        targets = [_target(case, settings, stack, backbone) for case, _ in wanted.values()]
         null = encode_prompt(stack.tokenizer, stack.text_encoder, "")
         learned = extract(stack, targets, null, settings, backbone=backbone)
         seconds = (time.perf_counter() - started) / len(wanted)
         for (_, identity), one in zip(wanted.values(), learned.split(1), strict=True):
-            if artefacts.find(KIND, identity) is None:
-                artefacts.keep(KIND, identity, one, seconds=seconds)
-    found = [artefacts.find(KIND, identity) for identity in identities]
+            if stack.artefacts.find(KIND, identity) is None:
+                stack.artefacts.keep(KIND, identity, one, seconds=seconds)
+    found = [stack.artefacts.find(KIND, identity) for identity in identities]
     return [artefact for artefact in found if artefact is not None]
 
 
-def salient_cells(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> Tensor:
+def salient_cells(case: Case, settings: EmbeddingSettings, stack: Stack) -> Tensor:
     """The saliency map of the case's reference, (1, 1, h, w), as it was found, whether it splits it or not."""
     names = ("saliency", "soft_saliency", "saliency_threshold", "largest_component", "dilation", "rembg_model")
     identity = {
-        "reference": artefacts.digest(case.reference, case.reference_mask),
+        "reference": Artefacts.digest(case.reference, case.reference_mask),
         "weights": stack.weights(("vae", "saliency")),
         "settings": {name: getattr(settings, name) for name in names},
         "canvas": stack.canvas,
         "version": VERSION,
     }
-    cells = artefacts.tensor(SALIENCY_KIND, identity, lambda: saliency_map(case, stack, settings))
+    cells = stack.artefacts.tensor(SALIENCY_KIND, identity, lambda: saliency_map(case, stack, settings))
     return cells.to(stack.device)
 
 
-def fell_back(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts) -> bool:
+def fell_back(case: Case, settings: EmbeddingSettings, stack: Stack) -> bool:
     """Whether the whole reference counts because its saliency map did not split it."""
-    return settings.saliency != "none" and not splits(salient_cells(case, settings, stack, artefacts))
+    return settings.saliency != "none" and not splits(salient_cells(case, settings, stack))
 
 
-def _identity(
-    case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts, backbone: str
-) -> dict[str, Any]:
+def _identity(case: Case, settings: EmbeddingSettings, stack: Stack, backbone: str) -> dict[str, Any]:
     """Of the reference, not the case: the same photo in two scenes has one embedding."""
-    reference = artefacts.digest(case.reference, case.reference_mask)
+    reference = Artefacts.digest(case.reference, case.reference_mask)
     weights = stack.weights((*PARTS, *BACKBONE_PARTS[backbone]))
     identity: dict[str, Any] = {"reference": reference, "weights": weights, "settings": settings, "version": VERSION}
     if backbone != "text_to_image":
@@ -92,12 +89,12 @@ def _identity(
 
 
 @torch.no_grad()
-def _target(case: Case, settings: EmbeddingSettings, stack: Stack, artefacts: Artefacts, backbone: str) -> Target:
-    if fell_back(case, settings, stack, artefacts):
+def _target(case: Case, settings: EmbeddingSettings, stack: Stack, backbone: str) -> Target:
+    if fell_back(case, settings, stack):
         log.warning("%s: saliency finds no part of the reference, or nothing but: the whole of it counts", case.id)
-    cells = usable(salient_cells(case, settings, stack, artefacts))
+    cells = usable(salient_cells(case, settings, stack))
     whole = View(reference_image(case, stack), cells)
-    digest = artefacts.digest(case.reference, case.reference_mask)
+    digest = Artefacts.digest(case.reference, case.reference_mask)
     views = views_of(
         whole, non_salient=settings.non_salient, augmentation=settings.augmentation, seed=derive_seed(0, digest, 1)
     )

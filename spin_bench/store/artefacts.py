@@ -4,7 +4,9 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -28,10 +30,21 @@ class Artefact:
 
 
 class Artefacts:
-    """A folder of tensors by kind and key. Files appear whole, so processes may share the folder."""
+    """A folder of tensors by kind and key. Files appear whole, so processes may share the folder.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    Without a `folder` they lie in a temporary one, which goes with this object.
+    """
+
+    def __init__(self, folder: Path | None = None):
+        self._given = folder
+
+    @cached_property
+    def folder(self) -> Path:
+        return self._given or Path(self._temporary.name)
+
+    @cached_property
+    def _temporary(self) -> TemporaryDirectory[str]:
+        return TemporaryDirectory(prefix="spin-bench-")
 
     def find(self, kind: str, identity: Any) -> Artefact | None:
         """What was kept of that `identity` (anything canonical), on the CPU; None where it is not what was kept."""

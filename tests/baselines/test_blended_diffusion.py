@@ -160,7 +160,7 @@ def test_blended_is_its_equations(stack: Stack, cases: list[Case], artefacts: Ar
     case, seed, steps = cases[0], 21, 5
     settings = replace(BD, steps=steps, aug_num=1, enforce_background=False)
     with _watched(stack) as seen:
-        painted = blended_diffusion(settings, stack, artefacts)(case, [seed])[0]
+        painted = blended_diffusion(settings, stack)(case, [seed])[0]
 
     x_init, mask, text = _task(stack, case)
     shape = x_init.shape[1:]
@@ -199,7 +199,7 @@ def test_the_network_sees_the_noised_background_outside_the_mask(
 ):
     case = cases[0]
     with _watched(stack) as seen:
-        blended_diffusion(replace(BD, shared_background_noise=shared), stack, artefacts)(case, [1, 2])
+        blended_diffusion(replace(BD, shared_background_noise=shared), stack)(case, [1, 2])
     picture, mask, _ = _task(stack, case)
     outside = (mask == 0)[0, 0]
     generator = torch.Generator().manual_seed(derive_seed(0, case.digest, 0))
@@ -217,7 +217,7 @@ def test_the_network_sees_the_noised_background_outside_the_mask(
 
 def test_nothing_changes_outside_the_mask(stack: Stack, cases: list[Case], artefacts: Artefacts):
     for enforce in (True, False):
-        paint, case = blended_diffusion(replace(BD, enforce_background=enforce), stack, artefacts), cases[0]
+        paint, case = blended_diffusion(replace(BD, enforce_background=enforce), stack), cases[0]
         painted, before, outside = (np.asarray(x) for x in (paint(case, [1])[0], case.background, case.mask))
         outside = outside == 0
         assert np.array_equal(painted[outside], before[outside]) == enforce
@@ -232,7 +232,7 @@ def test_nothing_changes_outside_the_mask(stack: Stack, cases: list[Case], artef
 def test_an_image_depends_on_its_seed_alone(
     settings: BlendedDiffusionSettings, stack: Stack, cases: list[Case], artefacts: Artefacts
 ):
-    paint = blended_diffusion(settings, stack, artefacts)
+    paint = blended_diffusion(settings, stack)
     weights = [p.clone() for p in stack.pixel.unet.parameters()]
     together = paint(cases[0], [11, 12, 13])
     paint(cases[1], [11])
@@ -247,7 +247,7 @@ def test_an_image_depends_on_its_seed_alone(
 
 
 def test_the_prompt_counts_and_the_reference_does_not(stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint, case = blended_diffusion(BD, stack, artefacts), cases[0]
+    paint, case = blended_diffusion(BD, stack), cases[0]
     painted = paint(case, [1])[0]
     other = replace(case, reference=cases[1].reference, reference_mask=None)
     assert paint(other, [1])[0].tobytes() == painted.tobytes()
@@ -257,7 +257,7 @@ def test_the_prompt_counts_and_the_reference_does_not(stack: Stack, cases: list[
 def test_an_empty_prompt_switches_all_guidance_off(stack: Stack, cases: list[Case], artefacts: Artefacts):
     silent = replace(cases[0], prompt="")
     unguided = replace(BD, clip_guidance_lambda=0.0, range_lambda=0.0)
-    guided, free = (blended_diffusion(s, stack, artefacts) for s in (BD, unguided))
+    guided, free = (blended_diffusion(s, stack) for s in (BD, unguided))
     assert _difference(guided(silent, [1])[0], free(cases[0], [1])[0]) <= 1
     assert _difference(guided(cases[0], [1])[0], free(cases[0], [1])[0]) > 1
 
@@ -276,7 +276,7 @@ def test_a_long_prompt_is_cut_and_its_lost_words_are_named(make, stack: Stack):
 def test_the_painter_says_which_words_it_lost(stack: Stack, cases: list[Case], artefacts: Artefacts, caplog):
     long = " ".join(["cat"] * 75) + " barn"
     with caplog.at_level("WARNING"):
-        blended_diffusion(replace(BD, batch=1), stack, artefacts)(replace(cases[0], prompt=long), [1])
+        blended_diffusion(replace(BD, batch=1), stack)(replace(cases[0], prompt=long), [1])
     (told,) = [
         record.getMessage() for record in caplog.records if record.name.startswith("spin_bench.methods.baselines")
     ]
@@ -285,7 +285,7 @@ def test_the_painter_says_which_words_it_lost(stack: Stack, cases: list[Case], a
 
 
 def test_the_mask_may_cover_everything_or_one_pixel(stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint, case = blended_diffusion(BD, stack, artefacts), cases[0]
+    paint, case = blended_diffusion(BD, stack), cases[0]
     everywhere = paint(_masked(case, Image.new("L", (64, 64), 255)), [1])[0]
     assert _difference(everywhere, case.background) > 8
     for place in ((8, 8), (9, 9)):  # one of them is lost when the mask is shrunk
@@ -308,7 +308,7 @@ def test_the_layout_of_sd14_at_reduced_width(
         background=cases[0].background.resize((CANVAS, CANVAS)),
         mask=cases[0].mask.resize((CANVAS, CANVAS), Image.Resampling.NEAREST),
     )
-    pictures = blended_diffusion(replace(BD, steps=3), stack, artefacts)(case, [1, 2])
+    pictures = blended_diffusion(replace(BD, steps=3), stack)(case, [1, 2])
     assert [picture.size for picture in pictures] == [(CANVAS, CANVAS)] * 2
     assert all(0 < picture.info[DISTANCE] < math.pi**2 / 2 for picture in pictures)
     assert stack.pixel.unet.dtype == dtype
@@ -318,4 +318,4 @@ def test_the_layout_of_sd14_at_reduced_width(
 def test_settings_without_sense_say_so(stack: Stack, artefacts: Artefacts):
     for wrong in ({"aug_num": 0}, {"batch": 0}, {"skip_share": 1.0}, {"skip_share": -0.1}):
         with pytest.raises(UserError, match=f"{next(iter(wrong))}=.*: set "):
-            blended_diffusion(replace(BD, **wrong), stack, artefacts)
+            blended_diffusion(replace(BD, **wrong), stack)

@@ -108,12 +108,12 @@ def test_it_is_the_pipeline_of_diffusers_given_those_embeddings(
         guidance_scale=7.5,
     ).images[0]
     settings = replace(QUICK, task=task, fitting_degree=degree, negative_prompt="dog" if task == "shape" else "")
-    ours = powerpaint(settings, stack, artefacts)(case, [9])[0]
+    ours = powerpaint(settings, stack)(case, [9])[0]
     assert ours.tobytes() == theirs.tobytes()
 
 
 def test_an_image_depends_on_its_seed_alone(stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint = powerpaint(QUICK, stack, artefacts)
+    paint = powerpaint(QUICK, stack)
     together = paint(cases[0], [11, 12, 13])
     paint(cases[1], [11])
     alone = paint(cases[0], [12])[0]
@@ -125,7 +125,7 @@ def test_an_image_depends_on_its_seed_alone(stack: Stack, cases: list[Case], art
 
 @pytest.mark.parametrize("task", ["object", "shape", "removal", "outpaint"])
 def test_tasks_read_the_prompt_unless_they_remove(task: str, stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint = powerpaint(replace(QUICK, task=task, fitting_degree=0.6), stack, artefacts)
+    paint = powerpaint(replace(QUICK, task=task, fitting_degree=0.6), stack)
     a, b = (paint(replace(cases[0], prompt=p, reference=r), [1])[0].tobytes()
             for p, r in (("a cat", cases[0].reference), ("a dog", cases[1].reference)))  # fmt: skip
     assert (a == b) == (task in ("removal", "outpaint"))
@@ -172,7 +172,7 @@ def test_a_long_prompt_loses_its_task_token_as_published_or_its_last_words(
 def test_pasting_back_keeps_the_known_pixels(stack: Stack, cases: list[Case], artefacts: Artefacts):
     outside = np.asarray(cases[0].mask) == 0
     raw, pasted = (
-        np.asarray(powerpaint(settings, stack, artefacts)(cases[0], [1])[0])
+        np.asarray(powerpaint(settings, stack)(cases[0], [1])[0])
         for settings in (QUICK, replace(QUICK, paste_back=True))
     )
     assert np.array_equal(pasted[outside], np.asarray(cases[0].background)[outside])
@@ -183,7 +183,7 @@ def test_pasting_back_keeps_the_known_pixels(stack: Stack, cases: list[Case], ar
 def test_the_mask_may_cover_everything_or_one_cell(stack: Stack, cases: list[Case], artefacts: Artefacts):
     everything, cell = Image.new("L", (64, 64), 255), Image.new("L", (64, 64))
     cell.paste(255, (8, 8, 12, 12))
-    paint = powerpaint(replace(QUICK, steps=1), stack, artefacts)
+    paint = powerpaint(replace(QUICK, steps=1), stack)
     for mask in (everything, cell):
         picture = paint(replace(cases[0], mask=mask), [1])[0]
         assert picture.size == (64, 64)
@@ -203,7 +203,7 @@ def test_it_runs_in_the_layout_of_stable_diffusion(dtype: torch.dtype, cases: li
         seen.add((keywords["encoder_hidden_states"].shape[1:], keywords["encoder_hidden_states"].dtype))
 
     unet.register_forward_pre_hook(look, with_kwargs=True)
-    pictures = powerpaint(replace(QUICK, task="shape", fitting_degree=0.7), stack, artefacts)(case, [1, 2])
+    pictures = powerpaint(replace(QUICK, task="shape", fitting_degree=0.7), stack)(case, [1, 2])
     assert [picture.size for picture in pictures] == [(128, 128)] * 2
     assert seen == {((9, 16, 16), dtype), ((77, 32), dtype)}
 
@@ -221,5 +221,5 @@ def test_bad_input_is_one_clear_line(stack: Stack, artefacts: Artefacts):
         (replace(stack, loaders=replace(stack.loaders, powerpaint=None)), QUICK, "has no powerpaint model"),
     ):
         with pytest.raises(UserError, match=message) as error:
-            powerpaint(settings, bad, artefacts)
+            powerpaint(settings, bad)
         assert "\n" not in str(error.value)

@@ -82,9 +82,9 @@ def test_it_is_the_pipeline_of_diffusers(name: str, stack: Stack, cases: list[Ca
         strength=settings.strength,
         padding_mask_crop=settings.padding_mask_crop,
     ).images[0]
-    ours = sd_inpaint(settings, stack, artefacts)(case, [5])[0]
+    ours = sd_inpaint(settings, stack)(case, [5])[0]
     assert ours.tobytes() == theirs.tobytes()
-    published = sd_inpaint(replace(QUICK, steps=settings.steps), stack, artefacts)(case, [5])[0]
+    published = sd_inpaint(replace(QUICK, steps=settings.steps), stack)(case, [5])[0]
     assert (ours.tobytes() == published.tobytes()) == (name == "published")
 
 
@@ -101,13 +101,13 @@ def test_a_batch_is_the_pipeline_of_diffusers_given_a_copy_an_image(
         width=stack.canvas,
         num_inference_steps=QUICK.steps,
     ).images
-    ours = sd_inpaint(QUICK, stack, artefacts)(case, seeds)
+    ours = sd_inpaint(QUICK, stack)(case, seeds)
     assert [picture.tobytes() for picture in ours] == [picture.tobytes() for picture in theirs]
 
 
 @pytest.mark.parametrize("name", ["published", "crop", "four channels"])
 def test_an_image_depends_on_its_seed_alone(name: str, stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint = sd_inpaint(VARIANTS[name], stack, artefacts)
+    paint = sd_inpaint(VARIANTS[name], stack)
     together = paint(cases[0], [11, 12, 13])
     paint(cases[1], [11])
     alone = paint(cases[0], [12])[0]
@@ -121,7 +121,7 @@ def test_the_four_channel_path_is_its_equations(stack: Stack, cases: list[Case],
     """The known latents come back after every step, at the next timestep's level, with the noise of the start."""
     case, seed, steps = cases[0], 21, 8
     settings = SdInpaintSettings(unet="text_to_image", steps=steps)
-    painted = sd_inpaint(settings, stack, artefacts)(case, [seed])[0]
+    painted = sd_inpaint(settings, stack)(case, [seed])[0]
 
     generator = torch.Generator().manual_seed(seed)
     alphas = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2, 0)
@@ -147,8 +147,7 @@ def test_pasting_back_keeps_the_known_pixels(stack: Stack, cases: list[Case], ar
     case = cases[0]
     outside = np.asarray(case.mask) == 0
     raw, pasted = (
-        _levels(sd_inpaint(settings, stack, artefacts)(case, [1])[0])
-        for settings in (QUICK, replace(QUICK, paste_back=True))
+        _levels(sd_inpaint(settings, stack)(case, [1])[0]) for settings in (QUICK, replace(QUICK, paste_back=True))
     )
     background = _levels(case.background)
     assert np.array_equal(pasted[outside], background[outside])
@@ -159,7 +158,7 @@ def test_pasting_back_keeps_the_known_pixels(stack: Stack, cases: list[Case], ar
 def test_the_mask_may_cover_everything_or_one_cell(stack: Stack, cases: list[Case], artefacts: Artefacts):
     everything, cell = Image.new("L", (64, 64), 255), Image.new("L", (64, 64))
     cell.paste(255, (8, 8, 12, 12))
-    paint = sd_inpaint(replace(QUICK, steps=1), stack, artefacts)
+    paint = sd_inpaint(replace(QUICK, steps=1), stack)
     for mask in (everything, cell):
         picture = paint(replace(cases[0], mask=mask), [1])[0]
         assert picture.size == (64, 64)
@@ -177,7 +176,7 @@ def test_it_runs_in_the_layout_of_stable_diffusion(
     seen = set()
     chosen = {"inpaint": stack.inpaint_unet, "text_to_image": stack.unet}[unet]
     chosen.register_forward_pre_hook(lambda _, inputs: seen.add((*inputs[0].shape[1:], inputs[0].dtype)))
-    paint = sd_inpaint(replace(QUICK, steps=2, unet=unet), stack, artefacts)
+    paint = sd_inpaint(replace(QUICK, steps=2, unet=unet), stack)
     pictures = paint(large, [1, 2])
     assert [picture.size for picture in pictures] == [(128, 128)] * 2
     assert seen == {({"inpaint": 9, "text_to_image": 4}[unet], 16, 16, dtype)}
@@ -192,14 +191,14 @@ def test_bad_input_is_one_clear_line(stack: Stack, cases: list[Case], artefacts:
         (stack, replace(QUICK, strength=0.2), "strength=0.2 of 3 steps leaves nothing to run"),
     ):
         with pytest.raises(UserError, match=message) as error:
-            sd_inpaint(settings, bad, artefacts)
+            sd_inpaint(settings, bad)
         assert "\n" not in str(error.value)
 
 
 def test_a_long_prompt_is_cut_and_its_lost_words_are_named(
     stack: Stack, cases: list[Case], artefacts: Artefacts, caplog: pytest.LogCaptureFixture
 ):
-    paint = sd_inpaint(replace(QUICK, steps=1), stack, artefacts)
+    paint = sd_inpaint(replace(QUICK, steps=1), stack)
     long = " ".join(["a cat on the grass"] * 9)  # 45 words: all that the window of 48 can hold is 46 tokens
     with caplog.at_level(logging.WARNING):
         kept = paint(replace(cases[0], prompt=f"{long} nice"), [1])[0]
@@ -213,4 +212,4 @@ def test_a_picture_that_is_not_numbers_fails_its_case(stack: Stack, cases: list[
     broken = replace(stack)  # loads modules of its own
     broken.inpaint_unet.conv_out.bias.data[0] = float("nan")
     with pytest.raises(PaintingError, match="NaN"):
-        sd_inpaint(replace(QUICK, steps=1), broken, artefacts)(cases[0], [1])
+        sd_inpaint(replace(QUICK, steps=1), broken)(cases[0], [1])

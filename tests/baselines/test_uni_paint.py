@@ -144,12 +144,12 @@ def _equations(case: Case, seed: int, settings: UniPaintSettings, stack: Stack) 
 @pytest.mark.parametrize(("mode", "iterations"), [("exemplar", 0), ("exemplar", 2), ("text", 1)])
 def test_a_picture_is_the_equations(mode: str, iterations: int, stack: Stack, cases: list[Case], artefacts: Artefacts):
     settings = UniPaintSettings(mode=mode, iterations=iterations, lr=1e-4, steps=4)
-    painted = uni_paint(settings, stack, artefacts)(cases[1], [9, 21])[1]
+    painted = uni_paint(settings, stack)(cases[1], [9, 21])[1]
     assert _difference(painted, _equations(cases[1], 21, settings, stack)) <= 1
 
 
 def test_an_image_depends_on_its_case_and_seed_alone(stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint = uni_paint(QUICK, stack, artefacts)
+    paint = uni_paint(QUICK, stack)
     values = {name: tensor.clone() for name, tensor in stack.unet.state_dict().items()}
     together = paint(cases[0], [11, 12])
     paint(cases[1], [11])
@@ -176,7 +176,7 @@ def test_an_interrupted_painting_leaves_no_trace(passes: int, stack: Stack, case
     hook = stack.unet.register_forward_pre_hook(stop)
     try:
         with pytest.raises(KeyboardInterrupt):
-            uni_paint(QUICK, stack, artefacts)(cases[0], [1])
+            uni_paint(QUICK, stack)(cases[0], [1])
     finally:
         hook.remove()
     assert all(torch.equal(tensor, values[name]) for name, tensor in stack.unet.state_dict().items())
@@ -187,7 +187,7 @@ def test_an_interrupted_painting_leaves_no_trace(passes: int, stack: Stack, case
 
 @pytest.mark.parametrize("mode", ["exemplar", "text", "mix"])
 def test_modes_see_what_they_say(mode: str, stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint = uni_paint(replace(QUICK, mode=mode, iterations=0, steps=1), stack, artefacts)
+    paint = uni_paint(replace(QUICK, mode=mode, iterations=0, steps=1), stack)
     case = replace(cases[0], prompt="a photo of a cat")
     plain, told, shown = (
         paint(c, [1])[0].tobytes()
@@ -199,7 +199,7 @@ def test_modes_see_what_they_say(mode: str, stack: Stack, cases: list[Case], art
 
 def test_every_switch_changes_the_picture(stack: Stack, cases: list[Case], artefacts: Artefacts):
     def painted(**changes: object) -> bytes:
-        return uni_paint(replace(QUICK, lr=1e-4, steps=1, **changes), stack, artefacts)(cases[1], [1])[0].tobytes()
+        return uni_paint(replace(QUICK, lr=1e-4, steps=1, **changes), stack)(cases[1], [1])[0].tobytes()
 
     changes = [{}, {"init": "mean_token"}, {"train_dtype": "bfloat16"}, {"swap_axes": False}, {"renormalise": True}]
     assert len({painted(**change) for change in changes}) == len(changes)
@@ -209,7 +209,7 @@ def test_every_switch_changes_the_picture(stack: Stack, cases: list[Case], artef
 def test_any_mask_is_painted(box: tuple[int, int, int, int], stack: Stack, cases: list[Case], artefacts: Artefacts):
     mask = Image.new("L", (64, 64))
     mask.paste(255, box)
-    picture = uni_paint(replace(QUICK, steps=1), stack, artefacts)(replace(cases[0], mask=mask), [1])[0]
+    picture = uni_paint(replace(QUICK, steps=1), stack)(replace(cases[0], mask=mask), [1])[0]
     assert picture.size == (64, 64)
     assert np.asarray(picture).std() > 0
 
@@ -226,7 +226,7 @@ def test_it_runs_in_the_layout_of_stable_diffusion(dtype: torch.dtype, cases: li
         seen.append((tuple(inputs[0].shape), inputs[0].dtype, tuple(context.shape), context.dtype))
 
     stack.unet.register_forward_pre_hook(look, with_kwargs=True)
-    pictures = uni_paint(QUICK, stack, artefacts)(case, [1, 2, 3])
+    pictures = uni_paint(QUICK, stack)(case, [1, 2, 3])
     assert [picture.size for picture in pictures] == [size] * 3
     tuning, painting = (
         ((2, 4, 16, 16), torch.float32, (2, 77, 32), torch.float32),
@@ -257,5 +257,5 @@ def test_bad_input_is_one_clear_line(stack: Stack, artefacts: Artefacts):
         (wide, QUICK, "reads 9 input channels, not 4"),
     ):
         with pytest.raises(UserError, match=message) as error:
-            uni_paint(settings, bad, artefacts)
+            uni_paint(settings, bad)
         assert "\n" not in str(error.value)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from spin_bench.cli.main import main
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 from spin_bench.mini.weights import ZOO
 from spin_bench.models.config import StackConfig
 from spin_bench.models.loading.load import load_stack
@@ -33,7 +33,7 @@ def _arguments(root: Path, results: Path, *more: str) -> list[str]:
 def _here() -> set[str]:
     """The methods that the shipped stack has every model for."""
     stack = load_stack(StackConfig(name="mini", canvas=64, device="cpu"))
-    return {name for name, method in BUILT_IN.items() if not stack.missing(method.uses or ())}
+    return {name for name, method in methods().items() if not stack.missing(method.parts(method.settings()) or ())}
 
 
 def _images(samples: int, blended: int) -> int:

@@ -11,7 +11,8 @@ import pytest
 from spin_bench.cli.main import BAD_INPUT, DONE, SOME_FAILED, compose, config_folder, main
 from spin_bench.cli.multirun import first_job, job_name
 from spin_bench.core.errors import PaintingError
-from spin_bench.methods.registry import BUILT_IN, Method
+from spin_bench.methods.method import Method
+from spin_bench.methods.registry import methods
 from spin_bench.models.loading import load
 
 PRESETS = sorted(path.stem for path in (config_folder() / "sweep").glob("*.yaml"))
@@ -57,12 +58,13 @@ def test_a_sweep_resumes_by_settings_and_loads_its_stack_once(
 def test_what_fails_is_the_sweep_s_exit_code_and_the_other_jobs_go_on(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    real = BUILT_IN["copy_paste"]
+    real = methods()["copy_paste"]
 
     def broken(*_: object):
         raise PaintingError("no picture today")
 
-    monkeypatch.setitem(BUILT_IN, "copy_paste", Method("x", real.settings, lambda *_: broken, "1", seeded=False))
+    fails = Method("x", real.settings, lambda *_: broken, "1", seeded=False)
+    monkeypatch.setattr("spin_bench.methods.baselines.copy_paste.METHOD", fails)
     sweep = ["--multirun", *(word for word in words if not word.startswith("method")), "method=copy_paste,oracle"]
     assert main(sweep) == SOME_FAILED
     jobs = json.loads((tmp_path / "mini" / "mini" / "table1" / "sweep.json").read_text())["jobs"]

@@ -12,7 +12,7 @@ from spin_bench.cost.estimates import Bare, memory, operations
 from spin_bench.cost.live_memory import FusedAttention, LiveBytes
 from spin_bench.cost.passes import PASSES, Passes
 from spin_bench.methods.baselines.blended_diffusion import BlendedDiffusionSettings
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 
 GUIDE = Path(__file__).parents[2] / "docs" / "paper-scale.md"
 # GFLOP of one row at 512 px, as `Bare.operations` counts them on the published layouts.
@@ -88,7 +88,7 @@ def test_fused_attention_keeps_no_weights():
 def test_memory_is_the_networks_and_the_largest_pass():
     unet, decoder, text = _bare(nn.Linear(64, 64)), _bare(nn.Linear(64, 512)), _bare(nn.Linear(64, 64))
     networks = {"unet": unet, "vae.encoder": text, "vae.decoder": decoder, "text_encoder": text}
-    settings = BUILT_IN["blended_latent_diffusion"].settings()
+    settings = methods()["blended_latent_diffusion"].settings()
     passes = PASSES["blended_latent_diffusion"](settings, 4)
     weights = unet.weight_bytes + decoder.weight_bytes + text.weight_bytes
     needed = memory("blended_latent_diffusion", settings, passes, 4, networks)
@@ -109,9 +109,9 @@ def test_the_memory_of_blended_is_its_own_batch_s():
 @pytest.mark.parametrize("name", PASSES)
 def test_the_guide_s_hours_are_the_formulas_own(name: str):
     images = 32 if name == "blended_diffusion" else 4
-    work = 237 * operations(PASSES[name](BUILT_IN[name].settings(), images), PER_ROW)
+    work = 237 * operations(PASSES[name](methods()[name].settings(), images), PER_ROW)
     row = re.search(
-        rf"^\| {re.escape(BUILT_IN[name].title)} \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$",
+        rf"^\| {re.escape(methods()[name].title)} \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$",
         GUIDE.read_text(),
         re.M,
     )

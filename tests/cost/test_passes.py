@@ -18,7 +18,7 @@ from spin_bench.methods.baselines.blended_latent_diffusion import BlendedLatentD
 from spin_bench.methods.baselines.powerpaint import PowerPaintSettings
 from spin_bench.methods.baselines.sd_inpaint import SdInpaintSettings
 from spin_bench.methods.baselines.uni_paint import UniPaintSettings
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 from spin_bench.models.stack import Stack
 from spin_bench.spin.context import PHOTO, nearest_style, speaks_of_style
 from spin_bench.spin.painter import SpinSettings
@@ -115,7 +115,7 @@ def case(benchmark_root) -> Case:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_formula_is_what_the_method_does(name: str, small_stack: Stack, case: Case, artefacts: Artefacts):
     method, settings = SETTINGS[name]
-    painter = BUILT_IN[method].build(settings, small_stack, artefacts)
+    painter = methods()[method].painter(settings, small_stack.keeping(artefacts))
     small_stack.clip.encode_words(["a"])
     mixed = method == "spin" and speaks_of_style(settings) and settings.style_words < 1
     other_style = mixed and nearest_style(case, small_stack) != PHOTO
@@ -129,14 +129,14 @@ def test_the_formula_is_what_the_method_does(name: str, small_stack: Stack, case
 
 
 def test_every_competitor_says_what_it_costs():
-    assert set(PASSES) == {name for name, method in BUILT_IN.items() if not method.bounding}
+    assert set(PASSES) == {name for name, method in methods().items() if not method.bound}
 
 
 def test_the_paper_s_protocol_in_passes():
     """The figures of docs/paper-scale.md, at the published settings."""
     totals = {
         name: PASSES[name](method.settings(), 32 if name == "blended_diffusion" else 4)
-        for name, method in BUILT_IN.items()
+        for name, method in methods().items()
         if name in PASSES
     }
     assert totals["spin"].forward["unet"] == 200 + 4 * 100

@@ -14,7 +14,7 @@ from spin_bench.methods.baselines.blended_latent_diffusion import BlendedLatentD
 from spin_bench.methods.baselines.powerpaint import PowerPaintSettings
 from spin_bench.methods.baselines.sd_inpaint import SdInpaintSettings
 from spin_bench.methods.baselines.uni_paint import UniPaintSettings
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 from spin_bench.models.stack import Stack
 from spin_bench.spin.references import EmbeddingSettings
 from spin_bench.spin.settings import SpinSettings
@@ -42,7 +42,7 @@ def test_every_pass_is_recorded_and_can_be_called_again(
 ):
     settings, part, forwards, backwards = SMALL[name]
     unet, modules = _unet(stack, part), networks(stack)
-    paint = BUILT_IN[name].build(settings, stack, artefacts)
+    paint = methods()[name].painter(settings, stack.keeping(artefacts))
     with recording(modules) as recorded:
         paint(cases[0], [1])
     here = [call for call in recorded if isinstance(call, Forward) and call.module is unet]
@@ -68,7 +68,7 @@ def test_every_pass_is_recorded_and_can_be_called_again(
 
 def test_a_backward_comes_when_the_method_asks_for_it(stack: Stack, cases: list[Case], artefacts: Artefacts):
     """Blended's way back leads through CLIP to the pixel network, whose graph waits meanwhile."""
-    paint = BUILT_IN["blended_diffusion"].build(SMALL["blended_diffusion"][0], stack, artefacts)
+    paint = methods()["blended_diffusion"].painter(SMALL["blended_diffusion"][0], stack.keeping(artefacts))
     visual = stack.guide._model.visual  # type: ignore[attr-defined]
     with recording([stack.pixel.unet, visual]) as recorded:
         paint(cases[0], [1])

@@ -97,7 +97,7 @@ def test_poisson_takes_any_mask(box: tuple[int, int, int, int], stack: Stack, de
 )
 def test_every_switch_changes_the_picture(change: dict, stack: Stack, cases: list[Case], artefacts: Artefacts):
     def paint(settings: BlendedLatentDiffusionSettings) -> Image.Image:
-        return blended_latent_diffusion(settings, stack, artefacts)(cases[0], [1])[0]
+        return blended_latent_diffusion(settings, stack)(cases[0], [1])[0]
 
     plain, changed = paint(BLD), paint(replace(BLD, **change))
     assert plain.tobytes() != changed.tobytes()
@@ -108,4 +108,4 @@ def test_every_switch_changes_the_picture(change: dict, stack: Stack, cases: lis
 
 def test_an_unknown_reconstruction_is_said(stack: Stack, artefacts: Artefacts):
     with pytest.raises(UserError, match="did you mean 'poisson'"):
-        blended_latent_diffusion(replace(BLD, reconstruction="poison"), stack, artefacts)
+        blended_latent_diffusion(replace(BLD, reconstruction="poison"), stack)

@@ -12,7 +12,6 @@ from spin_bench.cli.main import COMMANDS, FILE_COMMANDS, compose
 from spin_bench.cli.multirun import first_job
 from spin_bench.core.case import Case
 from spin_bench.models.stack import Stack
-from spin_bench.store.artefacts import Artefacts
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -28,12 +27,12 @@ LINES = sorted(
 )
 
 
-def test_the_example_of_a_method_paints(stack: Stack, cases: list[Case], artefacts: Artefacts):
+def test_the_example_of_a_method_paints(stack: Stack, cases: list[Case]):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     module: dict = {}
     exec(code, module)
     method = module["METHOD"]
-    painted = method.build(method.settings(), stack, artefacts)(cases[0], [1, 2])
+    painted = method.painter(method.settings(), stack)(cases[0], [1, 2])
     assert [picture.size for picture in painted] == [cases[0].background.size] * 2
     left, top, right, bottom = ImageChops.difference(painted[0], cases[0].background).getbbox()
     outer = cases[0].box

@@ -14,7 +14,8 @@ from spin_bench.cli.main import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.core.case import Case
 from spin_bench.fold.frames import collect
-from spin_bench.methods.registry import BUILT_IN, Method
+from spin_bench.methods.method import Method
+from spin_bench.methods.registry import methods
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.record import Metric
 from spin_bench.models.stack import Stack
@@ -104,7 +105,7 @@ def fake_run(root: Path, results: Path, stack: Stack, *overrides: str, seconds: 
     scored = {f"m{i}": Metric(name=f"m{i}", title=f"m{i}", compute=compute(i), **shared) for i in range(metrics)}
     fixed = ["dataset.domains=all", "methods=[first,second]", "samples=2", "batch_size=1", "samples_for={}"]
     chosen = [f"dataset.root={root}", f"results_dir={results}", f"metrics=[{','.join(scored)}]", *fixed, *overrides]
-    known = {**known, **BUILT_IN}
+    known = {**known, **methods()}
     run = prepare(run_settings(compose(chosen), known, scored), stack, known, scored, Console(quiet=True))
     return replace(run, store=JournalStore(run.settings.store_dir, journal))
 

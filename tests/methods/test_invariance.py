@@ -10,7 +10,7 @@ from rich.console import Console
 
 from spin_bench.cli.main import compose
 from spin_bench.config.settings import run_settings
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.stack import Stack
 from spin_bench.run.painting import generate
@@ -20,7 +20,7 @@ from spin_bench.run.run import Run, plan, prepare
 def _run(root: Path, results: Path, stack: Stack, *more: str) -> Run:
     quick = ["methods=[spin,sd_inpaint]", "steps=2", "settings.spin.embedding.iterations=2", "samples=3"]
     words = [*quick, f"dataset.root={root}", f"results_dir={results}", "metrics=[psnr_bg]", "batch_size=3", *more]
-    return prepare(run_settings(compose(words), BUILT_IN, METRICS), stack, BUILT_IN, METRICS, Console(quiet=True))
+    return prepare(run_settings(compose(words), methods(), METRICS), stack, methods(), METRICS, Console(quiet=True))
 
 
 def _painted(run: Run, turn: slice = slice(None)) -> dict[tuple[str, str, int], np.ndarray]:

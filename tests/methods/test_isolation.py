@@ -16,7 +16,7 @@ from spin_bench.methods.baselines.powerpaint import PowerPaintSettings
 from spin_bench.methods.baselines.sd_inpaint import SdInpaintSettings
 from spin_bench.methods.baselines.uni_paint import UniPaintSettings
 from spin_bench.methods.painter import Painter
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 from spin_bench.models.stack import Stack
 from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
 from spin_bench.store.artefacts import Artefacts
@@ -30,11 +30,11 @@ QUICK: dict[str, Any] = {
     "powerpaint": PowerPaintSettings(steps=3),
     "uni_paint": UniPaintSettings(steps=3, iterations=2),
 }
-SEEDED = [name for name, method in BUILT_IN.items() if method.seeded]
+SEEDED = [name for name, method in methods().items() if method.seeded]
 
 
 def _paint(name: str, stack: Stack, artefacts: Artefacts) -> Painter:
-    return BUILT_IN[name].build(QUICK[name], stack, artefacts)
+    return methods()[name].painter(QUICK[name], stack.keeping(artefacts))
 
 
 def _modules(stack: Stack) -> Iterator[nn.Module]:

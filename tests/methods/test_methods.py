@@ -28,9 +28,9 @@ SPIN = SpinSettings(steps=4, embedding=EmbeddingSettings(iterations=3))
 BLD = BlendedLatentDiffusionSettings(steps=4)
 
 PAINTERS: dict[str, Callable[[Stack, Artefacts], Painter]] = {
-    "spin": lambda stack, artefacts: spin(SPIN, stack, artefacts),
-    "spin, exact style": lambda stack, artefacts: spin(replace(SPIN, style_exact=True), stack, artefacts),
-    "bld": lambda stack, artefacts: blended_latent_diffusion(BLD, stack, artefacts),
+    "spin": lambda stack, artefacts: spin(SPIN, stack.keeping(artefacts)),
+    "spin, exact style": lambda stack, artefacts: spin(replace(SPIN, style_exact=True), stack.keeping(artefacts)),
+    "bld": lambda stack, artefacts: blended_latent_diffusion(BLD, stack),
 }
 
 
@@ -55,7 +55,7 @@ def test_an_image_depends_on_its_seed_alone(name: str, stack: Stack, cases: list
 @torch.no_grad()
 def test_bld_is_its_equations(stack: Stack, cases: list[Case], artefacts: Artefacts):
     case, seed, steps = cases[0], 21, 8
-    painted = blended_latent_diffusion(replace(BLD, steps=steps), stack, artefacts)(case, [seed])[0]
+    painted = blended_latent_diffusion(replace(BLD, steps=steps), stack)(case, [seed])[0]
 
     generator = torch.Generator().manual_seed(seed)
     alphas = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2, 0)
@@ -75,13 +75,13 @@ def test_bld_is_its_equations(stack: Stack, cases: list[Case], artefacts: Artefa
 
 
 def test_bld_never_sees_the_reference(stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint = blended_latent_diffusion(BLD, stack, artefacts)
+    paint = blended_latent_diffusion(BLD, stack)
     other = replace(cases[0], reference=cases[1].reference, reference_mask=None)
     assert paint(cases[0], [1])[0].tobytes() == paint(other, [1])[0].tobytes()
 
 
 def test_spin_never_sees_the_prompt(stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint = spin(SPIN, stack, artefacts)
+    paint = spin(SPIN, stack.keeping(artefacts))
     other = replace(cases[0], prompt="a photo of something else")
     assert paint(cases[0], [1])[0].tobytes() == paint(other, [1])[0].tobytes()
 
@@ -89,7 +89,7 @@ def test_spin_never_sees_the_prompt(stack: Stack, cases: list[Case], artefacts: 
 def test_spin_keeps_the_background_latents(stack: Stack, cases: list[Case], artefacts: Artefacts):
     """Far from the mask the painted picture is the decoded background, whatever was painted inside."""
     case = cases[0]
-    painted = np.asarray(spin(SPIN, stack, artefacts)(case, [1])[0], np.int16)
+    painted = np.asarray(spin(SPIN, stack.keeping(artefacts))(case, [1])[0], np.int16)
     untouched = np.asarray(to_pictures(decode(stack.vae, encode(stack.vae, to_tensor(case.background))))[0], np.int16)
     outside = np.asarray(case.mask) == 0
     assert np.abs(painted - untouched)[outside].mean() < 0.25 * np.abs(painted - untouched)[~outside].mean()
@@ -110,14 +110,14 @@ def test_copy_paste_and_oracle_touch_the_mask_alone(stack: Stack, cases: list[Ca
     for case in cases:
         outside = np.asarray(case.mask) == 0
         for segmented in (False, True):
-            pasted = copy_paste(CopyPasteSettings(segmented=segmented), stack, artefacts)(case, [1, 2])
+            pasted = copy_paste(CopyPasteSettings(segmented=segmented), stack)(case, [1, 2])
             assert len(pasted) == 2
             assert np.array_equal(np.asarray(pasted[0])[outside], np.asarray(case.background)[outside])
             assert not np.array_equal(np.asarray(pasted[0]), np.asarray(case.background))
-        truth = oracle(OracleSettings(), stack, artefacts)(case, [1])[0]
+        truth = oracle(OracleSettings(), stack)(case, [1])[0]
         assert np.array_equal(np.asarray(truth)[outside], np.asarray(case.background)[outside])
 
 
 def test_oracle_says_when_the_truth_is_not_known(stack: Stack, cases: list[Case], artefacts: Artefacts):
     with pytest.raises(UserError, match="leave oracle out"):
-        oracle(OracleSettings(), stack, artefacts)(replace(cases[0], truth=None), [1])
+        oracle(OracleSettings(), stack)(replace(cases[0], truth=None), [1])

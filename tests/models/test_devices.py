@@ -16,7 +16,7 @@ from spin_bench.diffusion import guidance, sampler
 from spin_bench.methods.baselines.blended_latent_diffusion import BlendedLatentDiffusionSettings
 from spin_bench.methods.baselines.powerpaint import PowerPaintSettings
 from spin_bench.methods.baselines.sd_inpaint import SdInpaintSettings
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 from spin_bench.models.placement import Placement, Turns, set_numerics
 from spin_bench.models.stack import Stack
 from spin_bench.spin import embedding
@@ -59,11 +59,11 @@ def test_no_tensor_is_on_the_wrong_device(
     monkeypatch.setattr(torch.optim, "Adam", lambda parameters, lr, fused: adam(parameters, lr=lr))
     monkeypatch.setattr(torch, "autocast", lambda device, dtype, enabled: nullcontext())
     stack = random_stack()
-    expected = BUILT_IN[method].build(SETTINGS[method], stack, artefacts)(case, [1])[0]
+    expected = methods()[method].painter(SETTINGS[method], stack.keeping(artefacts))(case, [1])[0]
     with fake_device():
         stack = _elsewhere(random_stack())
         fresh = Artefacts(artefacts.folder / "elsewhere")
-        painted = BUILT_IN[method].build(SETTINGS[method], stack, fresh)(case, [1])[0]
+        painted = methods()[method].painter(SETTINGS[method], stack.keeping(fresh))(case, [1])[0]
     difference = torch.tensor(list(painted.tobytes())).sub(torch.tensor(list(expected.tobytes()))).abs()
     assert difference.float().mean() < 1  # level: the same picture, computed with attention written out
 
@@ -116,7 +116,7 @@ def test_half_precision_stays_inside_the_networks(
 ):
     stack = random_stack(dtype)
     with _watched(monkeypatch, stack) as seen:
-        BUILT_IN[method].build(SETTINGS[method], stack, artefacts)(case, [1])
+        methods()[method].painter(SETTINGS[method], stack.keeping(artefacts))(case, [1])
     assert seen["network"] == {dtype}
     assert seen["state"] == seen["guidance"] == {torch.float32}
     assert seen["learned"] == ({torch.float32} if method == "spin" else set())
@@ -124,7 +124,7 @@ def test_half_precision_stays_inside_the_networks(
 
 @pytest.mark.parametrize("method", ["blended_diffusion", "sd_inpaint", "powerpaint", "uni_paint"])
 def test_every_other_method_paints_in_half_precision(method: str, case: Case, artefacts: Artefacts):
-    (picture,) = BUILT_IN[method].build(SETTINGS[method], random_stack(torch.bfloat16), artefacts)(case, [1])
+    (picture,) = methods()[method].painter(SETTINGS[method], random_stack(torch.bfloat16).keeping(artefacts))(case, [1])
     assert picture.size == (CANVAS, CANVAS)
 
 
@@ -134,7 +134,7 @@ def test_switches_leave_the_picture_as_it_is(case: Case, artefacts: Artefacts):
     switched = replace(random_stack(), placement=placement)
     settings = replace(SETTINGS["spin"], steps=2)
     pictures = [
-        BUILT_IN["spin"].build(settings, stack, Artefacts(artefacts.folder / str(index)))(case, [1, 2])[1]
+        methods()["spin"].painter(settings, stack.keeping(Artefacts(artefacts.folder / str(index))))(case, [1, 2])[1]
         for index, stack in enumerate((plain, switched))
     ]
     levels = [torch.tensor(list(picture.tobytes()), dtype=torch.float32) for picture in pictures]

@@ -15,7 +15,8 @@ from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.core.identity import derive_seed
 from spin_bench.fold.frames import collect
-from spin_bench.methods.registry import BUILT_IN, Method
+from spin_bench.methods.method import Method
+from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.stack import Stack
 from spin_bench.run.groups import groups, row_titles
@@ -39,7 +40,7 @@ def _run(root: Path, results: Path, stack: Stack, *overrides: str) -> Run:
     known = {name: Method(name.title(), NoSettings, lambda *_: _spoiled, "1") for name in ("many", "few")}
     arguments = [f"dataset.root={root}", f"results_dir={results}", "methods=[many,few]", "metrics=[psnr_bg,mse_bg]"]
     config = compose([*arguments, "samples=4", "+samples_for.many=6", "samples_for.blended_diffusion=32", *overrides])
-    run = prepare(run_settings(config, {**known, **BUILT_IN}, METRICS), stack, known, METRICS, Console(quiet=True))
+    run = prepare(run_settings(config, {**known, **methods()}, METRICS), stack, known, METRICS, Console(quiet=True))
     generate(run, plan(run))
     score(run)
     return run

@@ -19,8 +19,9 @@ from spin_bench.core.errors import PaintingError, UserError
 from spin_bench.diffusion.latents import to_pictures
 from spin_bench.fold.fold import fold
 from spin_bench.fold.frames import collect
+from spin_bench.methods.method import Method
 from spin_bench.methods.painter import SHARED_SECONDS, Painter
-from spin_bench.methods.registry import BUILT_IN, Method
+from spin_bench.methods.registry import methods
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.registry import CASE_METRICS, METRICS
 from spin_bench.models.stack import Stack
@@ -48,7 +49,7 @@ def _run(paint: Painter, root: Path, results: Path, stack: Stack, *overrides: st
     config = compose(
         [f"dataset.root={root}", f"results_dir={results}", "methods=[fake]", "metrics=[lpips_bg]", *overrides]
     )
-    known, metrics = {"fake": method, **BUILT_IN}, {**METRICS, **CASE_METRICS}
+    known, metrics = {"fake": method, **methods()}, {**METRICS, **CASE_METRICS}
     return prepare(run_settings(config, known, metrics), stack, known, metrics, Console(quiet=True))
 
 
@@ -95,13 +96,14 @@ def test_the_command_says_3_when_something_failed(
     def broken(*_: object) -> list[Image.Image]:
         raise PaintingError("no picture today")
 
-    oracle = BUILT_IN["oracle"]
+    oracle = methods()["oracle"]
     arguments = [f"dataset.root={benchmark_root}", f"results_dir={tmp_path}", "methods=[copy_paste,oracle]"]
-    monkeypatch.setitem(BUILT_IN, "oracle", Method("oracle", oracle.settings, lambda *_: broken, "1", seeded=False))
+    fails = Method("oracle", oracle.settings, lambda *_: broken, "1", seeded=False)
+    monkeypatch.setattr("spin_bench.methods.baselines.oracle.METHOD", fails)
     assert main(arguments) == SOME_FAILED
     assert "3 images failed" in capsys.readouterr().out
     assert pd.read_csv(tmp_path / "mini/mini/table1/table.csv").set_index("method").loc["oracle", "missing"].max() == 3
-    monkeypatch.setitem(BUILT_IN, "oracle", oracle)
+    monkeypatch.undo()
     assert main(arguments) == DONE
 
 
@@ -173,7 +175,7 @@ def test_shared_work_is_done_first_in_groups_that_a_kill_does_not_change(
 ):
     groups: list[list[str]] = []
 
-    def shared(settings: NoSettings, stack: Stack, artefacts: object, cases: Sequence[Case]) -> None:
+    def shared(settings: NoSettings, stack: Stack, cases: Sequence[Case]) -> None:
         groups.append([case.id for case in cases])
         raise RuntimeError("left to the painter")
 

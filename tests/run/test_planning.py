@@ -12,7 +12,7 @@ import pytest
 from fake_runs import fake_run
 
 from spin_bench.methods.baselines.blended_diffusion import BlendedDiffusionSettings
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 from spin_bench.models.stack import Stack
 from spin_bench.run.run import plan, unpainted
 from spin_bench.store import Record, Store
@@ -59,7 +59,7 @@ def test_a_method_may_say_how_many_images_it_paints_at_once(benchmark_root: Path
         jobs = plan(replace(run, methods={**run.methods, "second": second}))
         assert [len(job.ks) for job in jobs if (job.method, job.case) == ("first", 0)] == [2, 2, 1]
         assert [len(job.ks) for job in jobs if (job.method, job.case) == ("second", 0)] == sizes
-    batch = BUILT_IN["blended_diffusion"].batch
+    batch = methods()["blended_diffusion"].batch
     assert batch is not None
     assert batch(BlendedDiffusionSettings(batch=6)) == 6
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from spin_bench.cli.main import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.core.case import Case
-from spin_bench.methods.registry import BUILT_IN, Method
+from spin_bench.methods.method import Method
+from spin_bench.methods.registry import methods
 from spin_bench.metrics import case_features
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import TOGETHER
@@ -48,7 +49,7 @@ def _run(root: Path, store: Path, stack: Stack, *overrides: str) -> Run:
     known = {name: _noise(name) for name in ("first", "second")}
     arguments = [f"dataset.root={root}", f"results_dir={store}", "methods=[first,second]", "dataset.domains=all"]
     config, metrics = compose([*arguments, WANTED, "samples=3", *overrides]), {**METRICS, **CASE_METRICS}
-    run = prepare(run_settings(config, {**known, **BUILT_IN}, metrics), stack, known, metrics, Console(quiet=True))
+    run = prepare(run_settings(config, {**known, **methods()}, metrics), stack, known, metrics, Console(quiet=True))
     generate(run, plan(run))
     return run
 

@@ -9,7 +9,7 @@ import torch
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import PaintingError, UserError
-from spin_bench.methods.registry import BUILT_IN
+from spin_bench.methods.registry import methods
 from spin_bench.models.stack import Stack
 from spin_bench.spin.choices import EXTRACTION, GENERATION, check
 from spin_bench.spin.context import PHOTO, Context, nearest_style, semantic_contexts
@@ -47,7 +47,7 @@ def _settings(changes: dict[str, Any]) -> SpinSettings:
 )
 def test_a_wrong_choice_is_said(changes: dict[str, Any], message: str, stack: Stack, artefacts: Artefacts):
     with pytest.raises(UserError, match=re.escape(message)) as error:
-        spin(_settings(changes), stack, artefacts)
+        spin(_settings(changes), stack.keeping(artefacts))
     assert "\n" not in str(error.value)
 
 
@@ -105,10 +105,10 @@ def test_the_style_of_a_text_is_the_background_s(stack: Stack, cases: list[Case]
 
 
 def test_a_backbone_is_a_part_that_the_pictures_depend_on(stack: Stack, artefacts: Artefacts):
-    method = BUILT_IN["spin"]
+    method = methods()["spin"]
     assert "inpaint_unet" not in method.parts(SpinSettings())
     assert "inpaint_unet" in method.parts(SpinSettings(backbone="inpaint"))
     unknown_backbone = SpinSettings(backbone="inpant")
     assert method.parts(unknown_backbone) == method.uses
     with pytest.raises(UserError, match="did you mean 'inpaint'"):
-        spin(unknown_backbone, stack, artefacts)
+        spin(unknown_backbone, stack.keeping(artefacts))

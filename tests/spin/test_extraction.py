@@ -94,7 +94,7 @@ def test_any_way_to_learn_is_the_same_together_and_alone(
     options: dict, backbone: str, stack: Stack, cases: list[Case], artefacts: Artefacts, tmp_path
 ):
     settings = replace(TRUE, iterations=5, lr=5e-3, **options)
-    together = reference_embeddings(cases[:2], settings, stack, artefacts, backbone=backbone)
+    together = reference_embeddings(cases[:2], settings, stack.keeping(artefacts), backbone=backbone)
     for case, found in zip(cases, together, strict=False):
         (alone,) = reference_embeddings([case], settings, stack, Artefacts(tmp_path / "alone"), backbone=backbone)
         torch.testing.assert_close(found.value, alone.value, atol=1e-4, rtol=0)
@@ -109,12 +109,12 @@ def test_what_decides_an_embedding_names_it(stack: Stack, cases: list[Case], art
         return len(list((artefacts.folder / "embedding").glob("*.safetensors")))
 
     for case in (cases[0], other):
-        reference_embeddings([case], settings, stack, artefacts)
+        reference_embeddings([case], settings, stack.keeping(artefacts))
     assert kept() == 1
     for case in (cases[0], other):
-        reference_embeddings([case], replace(settings, init="class_noun"), stack, artefacts)
+        reference_embeddings([case], replace(settings, init="class_noun"), stack.keeping(artefacts))
     assert kept() == 3
-    reference_embeddings([other], settings, stack, artefacts, backbone="inpaint")
+    reference_embeddings([other], settings, stack.keeping(artefacts), backbone="inpaint")
     assert kept() == 4
 
 

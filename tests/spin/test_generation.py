@@ -114,12 +114,14 @@ def _by_hand(
 def test_painting_is_its_equations(changes: dict, stack: Stack, cases: list[Case], artefacts: Artefacts):
     settings = replace(PLAIN, **changes)
     for case in (cases[1], next(case for case in cases if case.domain != "real")):
-        painted = spin(settings, stack, artefacts)(case, [21])[0]
+        painted = spin(settings, stack.keeping(artefacts))(case, [21])[0]
         shares = {"": 1.0}
         if settings.text == "{prompt}":
             semantic = [_text(stack, case.prompt)]
         else:
-            (found,) = reference_embeddings([case], settings.embedding, stack, artefacts, backbone=settings.backbone)
+            (found,) = reference_embeddings(
+                [case], settings.embedding, stack.keeping(artefacts), backbone=settings.backbone
+            )
             shares = _said(settings.text or "a photo of {}", case, settings)
             semantic = [encode_slotted(stack, slotted_prompt(stack, text, 1), found.value) for text in shares]
         region = latent_mask(case.mask, stack.vae)
@@ -134,7 +136,7 @@ def test_a_text_without_a_place_never_sees_the_reference(
         raise AssertionError("read the reference")
 
     monkeypatch.setattr("spin_bench.spin.painter.reference_embeddings", never)
-    paint = spin(replace(PLAIN, text="{prompt}"), stack, artefacts)
+    paint = spin(replace(PLAIN, text="{prompt}"), stack.keeping(artefacts))
     other = replace(cases[0], reference=cases[1].reference, reference_mask=None)
     assert paint(cases[0], [3])[0].tobytes() == paint(other, [3])[0].tobytes()
     assert paint(cases[0], [3])[0].tobytes() != paint(replace(cases[0], prompt="a photo of a dog"), [3])[0].tobytes()
@@ -149,12 +151,12 @@ def _halves(case: Case, other: Case) -> list[Case]:
 
 
 def test_several_references_share_a_picture(stack: Stack, cases: list[Case], artefacts: Artefacts):
-    paint, alone = spin_together(PLAIN, stack, artefacts), spin(PLAIN, stack, artefacts)
+    paint, alone = spin_together(PLAIN, stack.keeping(artefacts)), spin(PLAIN, stack.keeping(artefacts))
     assert paint(cases[:1], [5])[0].tobytes() == alone(cases[0], [5])[0].tobytes()
     both = _halves(cases[0], cases[1])
     painted = paint(both, [5])[0]
     prompt = slotted_prompt(stack, f"{STYLE_OF[cases[0].domain]} of {{}}", 1)
-    found = reference_embeddings(both, PLAIN.embedding, stack, artefacts)
+    found = reference_embeddings(both, PLAIN.embedding, stack.keeping(artefacts))
     semantic = [encode_slotted(stack, prompt, artefact.value) for artefact in found]
     regions = torch.cat([latent_mask(case.mask, stack.vae) for case in both], 1)
     assert _levels(painted, _by_hand(both[0], 5, PLAIN, stack, semantic, regions)) <= 1
@@ -163,9 +165,9 @@ def test_several_references_share_a_picture(stack: Stack, cases: list[Case], art
 
 def test_references_that_cannot_share_a_picture_are_refused(stack: Stack, cases: list[Case], artefacts: Artefacts):
     with pytest.raises(UserError, match="different backgrounds"):
-        spin_together(PLAIN, stack, artefacts)(cases[:2], [1])
+        spin_together(PLAIN, stack.keeping(artefacts))(cases[:2], [1])
     with pytest.raises(UserError, match="several references need"):
-        spin_together(replace(PLAIN, injection="after_softmax"), stack, artefacts)(_halves(*cases[:2]), [1])
+        spin_together(replace(PLAIN, injection="after_softmax"), stack.keeping(artefacts))(_halves(*cases[:2]), [1])
 
 
 def test_a_mask_of_several_parts_and_a_reference_of_a_few_pixels(stack: Stack, cases: list[Case], artefacts: Artefacts):
@@ -173,7 +175,7 @@ def test_a_mask_of_several_parts_and_a_reference_of_a_few_pixels(stack: Stack, c
     mask = Image.composite(first.mask, second.mask, first.mask)
     small = [picture.resize((7, 9)) for picture in (first.reference, first.reference_mask)]
     case = replace(first, mask=mask, reference=small[0], reference_mask=small[1])
-    painted = np.asarray(spin(replace(PLAIN, style_strength=0.03), stack, artefacts)(case, [1])[0], np.int16)
+    painted = np.asarray(spin(replace(PLAIN, style_strength=0.03), stack.keeping(artefacts))(case, [1])[0], np.int16)
     moved = np.abs(painted - np.asarray(case.background, np.int16)).mean(2)
     for part in (first.mask, second.mask):
         assert moved[np.asarray(part) > 0].mean() > 2 * moved[np.asarray(mask) == 0].mean()
@@ -202,6 +204,6 @@ def test_switches_hold_on_a_stack_of_other_sizes(
         changes = {**changes, "injection": "two_contexts"}
     embedding = EmbeddingSettings(iterations=1, saliency="reference_mask", **learning)
     settings = SpinSettings(steps=2, embedding=embedding, **changes)
-    (picture,) = spin(settings, stack, artefacts)(case, [1])
+    (picture,) = spin(settings, stack.keeping(artefacts))(case, [1])
     assert picture.size == (128, 128)
     assert np.asarray(picture).std() > 0

@@ -78,7 +78,7 @@ def test_a_map_that_splits_nothing_is_said_and_recorded(
     caplog: pytest.LogCaptureFixture,
 ):
     with caplog.at_level(logging.WARNING):
-        (picture,) = spin(QUICK, stack, artefacts)(_with_mask(cases[0], _mask(box)), [1])
+        (picture,) = spin(QUICK, stack.keeping(artefacts))(_with_mask(cases[0], _mask(box)), [1])
     assert picture.info.get(FELL_BACK) == (1.0 if fell_back else None)
     assert ("the whole of it counts" in caplog.text) == fell_back
 
@@ -95,7 +95,7 @@ def test_what_splits():
 
 def test_without_a_filter_nothing_fell_back(stack: Stack, cases: list[Case], artefacts: Artefacts):
     settings = replace(QUICK, embedding=replace(QUICK.embedding, saliency="none"))
-    assert FELL_BACK not in spin(settings, stack, artefacts)(cases[0], [1])[0].info
+    assert FELL_BACK not in spin(settings, stack.keeping(artefacts))(cases[0], [1])[0].info
 
 
 def test_a_backend_says_what_is_missing(stack: Stack, cases: list[Case], monkeypatch: pytest.MonkeyPatch):

@@ -78,17 +78,17 @@ def test_an_embedding_is_extracted_once(
     stack: Stack, cases: list[Case], artefacts: Artefacts, monkeypatch: pytest.MonkeyPatch
 ):
     settings = EmbeddingSettings(iterations=1)
-    (first,) = reference_embeddings(cases[:1], settings, stack, artefacts)
+    (first,) = reference_embeddings(cases[:1], settings, stack.keeping(artefacts))
 
     def never(*args: object, **options: object) -> None:
         raise AssertionError("extracted again")
 
     monkeypatch.setattr("spin_bench.spin.references.extract", never)
-    (again,) = reference_embeddings([replace(cases[0], id="elsewhere")], settings, stack, artefacts)
+    (again,) = reference_embeddings([replace(cases[0], id="elsewhere")], settings, stack.keeping(artefacts))
     assert torch.equal(first.value, again.value)
     assert first.seconds == again.seconds > 0
     with pytest.raises(AssertionError, match="again"):
-        reference_embeddings(cases[:1], replace(settings, lr=1e-3), stack, artefacts)
+        reference_embeddings(cases[:1], replace(settings, lr=1e-3), stack.keeping(artefacts))
 
 
 def test_references_are_extracted_together_as_if_alone(stack: Stack, cases: list[Case], tmp_path: Path):

@@ -53,16 +53,16 @@ def test_the_judge_is_right_where_the_truth_is_known(stack: Stack):
 @pytest.mark.parametrize("name", ["inpaint", "powerpaint", "removal"])
 def test_figures_are_shares_and_the_grid_shows_what_the_baseline_paints(name: str, stack: Stack, artefacts: Artefacts):
     figures, names, paint = {
-        "inpaint": (inpaint_figures, {"inpaint_object"}, sd_inpaint(SdInpaintSettings(steps=1), stack, artefacts)),
+        "inpaint": (inpaint_figures, {"inpaint_object"}, sd_inpaint(SdInpaintSettings(steps=1), stack)),
         "powerpaint": (
             powerpaint_figures,
             {"powerpaint_object"},
-            powerpaint(PowerPaintSettings(steps=1), stack, artefacts),
+            powerpaint(PowerPaintSettings(steps=1), stack),
         ),
         "removal": (
             removal_figures,
             {"removal_clean", "removal_judge_misses", "removal_judge_alarms"},
-            powerpaint(PowerPaintSettings(steps=1, task="removal"), stack, artefacts),
+            powerpaint(PowerPaintSettings(steps=1, task="removal"), stack),
         ),
     }[name]
     shares, grid = figures(stack, QUIET, QUICK)
