@@ -30,7 +30,7 @@ def score_command(config: DictConfig, console: Console) -> int:
     """Score the folder's pictures and those of the methods in `beside`, painting what the store lacks of the latter."""
     if not config.images:
         raise UserError("score needs images=<folder of pictures made elsewhere>")
-    folder, known = Path(config.images), ChainMap({NAME: outside_method(config.title)}, methods())
+    folder, known = Path(config.images), ChainMap({NAME: outside_method(config.title)}, methods())  # type: ignore[arg-type]
     with open_dict(config):
         config.methods = [NAME, *config.beside]
         config.method = None

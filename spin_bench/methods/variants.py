@@ -61,4 +61,4 @@ def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 def with_variants(methods: Mapping[str, Method], variants: Mapping[str, Variant]) -> Mapping[str, Method]:
     """`methods`, and every variant as a method of its own title."""
     added = {name: replace(methods[v.method], title=v.title, variant_of=v.method) for name, v in variants.items()}
-    return ChainMap(added, methods)
+    return ChainMap(added, methods)  # type: ignore[arg-type]  # it only reads the second
