@@ -30,11 +30,11 @@ from spin_bench.diffusion.inpainting import (
     inpainting_channels,
     paste_back,
 )
-from spin_bench.diffusion.task_tokens import CONTEXT, OBJECT, SHAPE, spelled_out
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import PowerPaint, Stack
+from spin_bench.models.task_tokens import CONTEXT, OBJECT, SHAPE, spelled_out
 
 VERSION = "1"
 

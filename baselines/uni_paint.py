@@ -37,13 +37,13 @@ from spin_bench.diffusion.inpainting import expect_channels
 from spin_bench.diffusion.latents import decode, latent_mask, mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.masked_attention import masked_attention
 from spin_bench.diffusion.noise import NoiseSource
+from spin_bench.diffusion.placeholders import Slotted, encode_slotted
 from spin_bench.diffusion.sampler import ddim, timesteps
 from spin_bench.diffusion.text import encode_prompt, tokenise
+from spin_bench.diffusion.vocabulary import INITIAL, initial_vectors
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import Stack
-from spin_bench.spin.embedding import Slotted, encode_slotted
-from spin_bench.spin.vocabulary import INITIAL, initial_vectors
 
 VERSION = "1"
 

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from spin_bench.diffusion.task_tokens import CONTEXT, OBJECT, SHAPE, TASKS, spelled_out, task_tokenizer
 from spin_bench.methods.baselines.powerpaint import EMPTY, QUALITY
 from spin_bench.mini.sprites import sprites
+from spin_bench.models.task_tokens import CONTEXT, OBJECT, SHAPE, TASKS, spelled_out, task_tokenizer
 from training.corpus import Corpus
 from training.inpaint_masks import brushes, dilated, filled, rectangles, subject_boxes
 from training.train_inpaint import Scenes

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spin_bench.diffusion.task_tokens import CONTEXT, TASKS, VECTORS, task_tokenizer, with_room_for_tasks
+from spin_bench.models.task_tokens import CONTEXT, TASKS, VECTORS, task_tokenizer, with_room_for_tasks
 from training.corpus import Corpus
 from training.loop import StepLoss, autocast
 from training.task_mixture import TaskBatch, TaskMixture

@@ -61,7 +61,7 @@ class Features(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class PowerPaint:
-    """A nine-channel UNet and the text encoder that knows its task tokens (`diffusion.task_tokens`)."""
+    """A nine-channel UNet and the text encoder that knows its task tokens (`models.task_tokens`)."""
 
     unet: UNet2DConditionModel
     text_encoder: CLIPTextModel

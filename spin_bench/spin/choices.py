@@ -5,10 +5,12 @@ from collections.abc import Collection
 
 from spin_bench.core.errors import UserError, unknown
 from spin_bench.diffusion.inpainting import expect_channels
+from spin_bench.diffusion.placeholders import slotted_prompt
+from spin_bench.diffusion.vocabulary import INITIAL
 from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES
 from spin_bench.spin.context import OUTSIDE, PLACE, PROMPT, STYLE, STYLES, reads_reference, text_of
-from spin_bench.spin.embedding import LEARNED, slotted_prompt
+from spin_bench.spin.embedding import LEARNED
 from spin_bench.spin.extraction import TEMPLATES
 from spin_bench.spin.injection import GRIDS, INJECTIONS
 from spin_bench.spin.saliency import SALIENCY
@@ -17,7 +19,6 @@ from spin_bench.spin.style import STATISTICS
 from spin_bench.spin.style_features import FEATURES
 from spin_bench.spin.transitions import BLENDINGS, PASTES, STARTS
 from spin_bench.spin.views import AUGMENTATIONS, NON_SALIENT
-from spin_bench.spin.vocabulary import INITIAL
 
 GENERATION: dict[str, Collection[str]] = {
     "backbone": BACKBONES,

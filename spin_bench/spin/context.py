@@ -9,12 +9,13 @@ from torch import Tensor
 from spin_bench.core.case import Case
 from spin_bench.core.errors import PaintingError, UserError
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
+from spin_bench.diffusion.placeholders import slotted_prompt
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.diffusion.vocabulary import nearest_word
 from spin_bench.models.stack import Stack
-from spin_bench.spin.embedding import LEARNED, slotted_prompt
+from spin_bench.spin.embedding import LEARNED
 from spin_bench.spin.injection import INJECTIONS
 from spin_bench.spin.settings import SpinSettings
-from spin_bench.spin.vocabulary import nearest_word
 
 PLACE, PROMPT, STYLE = "{}", "{prompt}", "{style}"
 PHOTO = "a photo"

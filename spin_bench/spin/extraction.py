@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spin_bench.diffusion.placeholders import slotted_prompt
 from spin_bench.diffusion.region_attention import pair, region_attention
 from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES, seeing
-from spin_bench.spin.embedding import LEARNED, slotted_prompt
+from spin_bench.spin.embedding import LEARNED
 from spin_bench.spin.settings import EmbeddingSettings
 
 VARIED = ("a picture of {}", "a close photo of {}", "a good photo of {}", "the photo of one {}", "{}")

@@ -12,6 +12,7 @@ from spin_bench.core.case import Case
 from spin_bench.core.identity import derive_seed, key_of
 from spin_bench.diffusion.latents import encode
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.diffusion.vocabulary import initial_vectors
 from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES
 from spin_bench.spin.backbone import PARTS as BACKBONE_PARTS
@@ -19,7 +20,6 @@ from spin_bench.spin.extraction import Target, extract
 from spin_bench.spin.saliency import reference_image, saliency_map, splits, usable
 from spin_bench.spin.settings import EmbeddingSettings
 from spin_bench.spin.views import View, views_of
-from spin_bench.spin.vocabulary import initial_vectors
 from spin_bench.store.artefacts import Artefact, Artefacts
 
 log = logging.getLogger(__name__)

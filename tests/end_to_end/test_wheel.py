@@ -45,7 +45,7 @@ def test_it_installs_one_package(site: Path):
 
 
 def test_training_stays_behind(site: Path):
-    assert not [path for path in (site / "spin_bench").rglob("train_*.py")]
+    assert not list((site / "spin_bench").rglob("train_*.py"))
 
 
 def test_its_configuration_is_its_own(site: Path):

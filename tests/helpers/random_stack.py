@@ -4,11 +4,11 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel, UNet2DModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from spin_bench.diffusion.task_tokens import task_tokenizer, with_room_for_tasks
 from spin_bench.mini.clip_net import build_clip, clip_token_ids
 from spin_bench.models.open_clip_model import OpenClipModel
 from spin_bench.models.perceptual import ImageNetJudge, UncalibratedPerceptual
 from spin_bench.models.stack import Loaders, PixelDiffusion, PowerPaint, Stack
+from spin_bench.models.task_tokens import task_tokenizer, with_room_for_tasks
 from training.tokenizer import build_tokenizer
 from training.train_pixel import build_pixel_scheduler
 from training.train_unet import build_scheduler

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from spin_bench.diffusion.task_tokens import task_tokenizer, with_room_for_tasks
 from spin_bench.models.stack import PixelDiffusion, PowerPaint, Stack
+from spin_bench.models.task_tokens import task_tokenizer, with_room_for_tasks
 from training.train_inpaint import widened
 from training.train_pixel import build_pixel_scheduler, build_pixel_unet
 

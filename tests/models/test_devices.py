@@ -8,19 +8,24 @@ import pytest
 import torch
 from fake_device import ELSEWHERE, Elsewhere, WrongDevice, fake_device
 from random_stack import CANVAS, random_stack
-from test_passes import BLENDED, SPIN, UNI
 
 from spin_bench.core.case import Case
 from spin_bench.datasets.tficon import load_case, scan
-from spin_bench.diffusion import guidance, sampler
+from spin_bench.diffusion import guidance, placeholders, sampler
+from spin_bench.methods.baselines.blended_diffusion import BlendedDiffusionSettings
 from spin_bench.methods.baselines.blended_latent_diffusion import BlendedLatentDiffusionSettings
 from spin_bench.methods.baselines.powerpaint import PowerPaintSettings
 from spin_bench.methods.baselines.sd_inpaint import SdInpaintSettings
+from spin_bench.methods.baselines.uni_paint import UniPaintSettings
 from spin_bench.methods.registry import methods
 from spin_bench.models.placement import Placement, Turns, set_numerics
 from spin_bench.models.stack import Stack
-from spin_bench.spin import embedding
+from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
 from spin_bench.store.artefacts import Artefacts
+
+SPIN = SpinSettings(steps=4, embedding=EmbeddingSettings(iterations=3, batch=2, saliency="none"))
+UNI = UniPaintSettings(steps=3, iterations=2)
+BLENDED = BlendedDiffusionSettings(steps=4, aug_num=3)
 
 SETTINGS = {
     "spin": replace(SPIN, style_exact=True, embedding=replace(SPIN.embedding, saliency="reference_mask")),
@@ -103,7 +108,7 @@ def _watched(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> Iterator[dict[str
         "spin_bench.methods.baselines.uni_paint",
     ):
         monkeypatch.setattr(f"{module}.ddim", watched_steps)
-    monkeypatch.setattr(embedding.torch.optim, "AdamW", learning)
+    monkeypatch.setattr(placeholders.torch.optim, "AdamW", learning)
     handle = stack.unet.register_forward_pre_hook(lambda _module, args: seen["network"].add(args[0].dtype))
     yield seen
     handle.remove()

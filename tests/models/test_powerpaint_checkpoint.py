@@ -8,8 +8,8 @@ from random_stack import random_stack
 from safetensors.torch import save_file
 
 from spin_bench.core.errors import UserError
-from spin_bench.diffusion.task_tokens import TASKS, VECTORS, spelled_out, task_tokenizer, with_room_for_tasks
 from spin_bench.models.loading.powerpaint_checkpoint import load_powerpaint, unwrapped
+from spin_bench.models.task_tokens import TASKS, VECTORS, spelled_out, task_tokenizer, with_room_for_tasks
 
 TABLE = "embeddings.token_embedding"
 

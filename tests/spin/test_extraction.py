@@ -9,16 +9,16 @@ from PIL import Image
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.diffusion.latents import encode
+from spin_bench.diffusion.placeholders import encode_slotted, slotted_prompt
 from spin_bench.diffusion.region_attention import pair, region_attention
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.diffusion.vocabulary import initial_vectors
 from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES
-from spin_bench.spin.embedding import encode_slotted, slotted_prompt
 from spin_bench.spin.extraction import Target, extract
 from spin_bench.spin.references import reference_embeddings
 from spin_bench.spin.saliency import reference_image
 from spin_bench.spin.settings import EmbeddingSettings
-from spin_bench.spin.vocabulary import initial_vectors
 from spin_bench.store.artefacts import Artefacts
 
 TRUE = EmbeddingSettings(saliency="reference_mask", iterations=1)

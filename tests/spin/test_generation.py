@@ -13,10 +13,10 @@ from torch import Tensor
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
+from spin_bench.diffusion.placeholders import encode_slotted, slotted_prompt
 from spin_bench.diffusion.region_attention import region_attention
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.models.stack import Stack
-from spin_bench.spin.embedding import encode_slotted, slotted_prompt
 from spin_bench.spin.painter import spin, spin_together
 from spin_bench.spin.references import reference_embeddings
 from spin_bench.spin.settings import EmbeddingSettings, SpinSettings

@@ -10,17 +10,17 @@ from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.diffusion.guidance import Prediction
 from spin_bench.diffusion.latents import encode
+from spin_bench.diffusion.placeholders import encode_slotted, slotted_prompt
 from spin_bench.diffusion.region_attention import pair, region_attention
 from spin_bench.diffusion.sampler import Step
 from spin_bench.diffusion.text import encode_prompt, tokenise
+from spin_bench.diffusion.vocabulary import initial_vectors
 from spin_bench.models.stack import Stack
-from spin_bench.spin.embedding import encode_slotted, slotted_prompt
 from spin_bench.spin.extraction import Target, extract
 from spin_bench.spin.references import reference_embeddings
 from spin_bench.spin.saliency import reference_image, saliency_map
 from spin_bench.spin.settings import EmbeddingSettings
 from spin_bench.spin.style import gram, mean_std, style_correction, style_distance, style_gradient
-from spin_bench.spin.vocabulary import initial_vectors
 from spin_bench.store.artefacts import Artefacts
 
 OWN_MASK = EmbeddingSettings(saliency="reference_mask")

@@ -11,11 +11,11 @@ from small_corpus import small_corpus, small_text_encoder
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from spin_bench.diffusion.task_tokens import CONTEXT, OBJECT, SHAPE, TASKS, VECTORS, spelled_out, task_tokenizer
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.methods.baselines.powerpaint import EMPTY, QUALITY
 from spin_bench.mini.sprites import sprites
 from spin_bench.models.stack import Stack
+from spin_bench.models.task_tokens import CONTEXT, OBJECT, SHAPE, TASKS, VECTORS, spelled_out, task_tokenizer
 from training.inpaint_masks import filled, subject_boxes
 from training.loop import Plan, train
 from training.task_mixture import TaskBatch, TaskMixture, warped

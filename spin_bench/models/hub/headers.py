@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from spin_bench.diffusion.task_tokens import TASKS, VECTORS
 from spin_bench.models.loading.layouts import bare
+from spin_bench.models.task_tokens import TASKS, VECTORS
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -8,7 +8,6 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spin_bench.diffusion.task_tokens import task_tokenizer
 from spin_bench.mini.clip_net import build_clip, clip_token_ids
 from spin_bench.mini.saliency_net import SaliencyNet
 from spin_bench.mini.weights import ZOO, checked_manifest
@@ -17,6 +16,7 @@ from spin_bench.models.loading.random_weights import randomised
 from spin_bench.models.open_clip_model import OpenClipModel
 from spin_bench.models.perceptual import ImageNetJudge, UncalibratedPerceptual
 from spin_bench.models.stack import Loaders, PixelDiffusion, PowerPaint, Stack
+from spin_bench.models.task_tokens import task_tokenizer
 
 
 def _plain(module: nn.Module, path: Path) -> nn.Module:

@@ -12,7 +12,6 @@ from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditi
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spin_bench.core.errors import UserError, unknown
-from spin_bench.diffusion.task_tokens import task_tokenizer, with_room_for_tasks
 from spin_bench.models.config import StackConfig
 from spin_bench.models.hub.client import HubFile, located
 from spin_bench.models.hub.files import pixel_folder, stack_files
@@ -22,6 +21,7 @@ from spin_bench.models.loading.powerpaint_checkpoint import load_powerpaint
 from spin_bench.models.loading.random_weights import filled
 from spin_bench.models.published_encoders import Fill, published, randomly
 from spin_bench.models.stack import PixelDiffusion, PowerPaint
+from spin_bench.models.task_tokens import task_tokenizer, with_room_for_tasks
 
 
 @dataclass(frozen=True)

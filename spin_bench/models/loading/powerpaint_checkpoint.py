@@ -13,8 +13,8 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spin_bench.core.errors import UserError
-from spin_bench.diffusion.task_tokens import TASKS, task_tokenizer, with_room_for_tasks
 from spin_bench.models.stack import PowerPaint
+from spin_bench.models.task_tokens import TASKS, task_tokenizer, with_room_for_tasks
 
 _TABLE = "embeddings.token_embedding"
 

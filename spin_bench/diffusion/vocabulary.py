@@ -1,4 +1,4 @@
-"""Where an embedding starts: the word that CLIP finds nearest to the salient part of the reference, or another."""
+"""Where a learned token starts: the word that CLIP finds nearest to a picture, or another."""
 
 import re
 from collections.abc import Callable
