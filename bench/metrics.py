@@ -30,7 +30,7 @@ from spin_bench.datasets.tficon import load_case
 from spin_bench.metrics import case_features
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures, portions
-from spin_bench.metrics.encoders import Encoders
+from spin_bench.metrics.extra_encoders import Encoders
 from spin_bench.metrics.preservation import levels
 from spin_bench.metrics.registry import METRICS, chosen
 from spin_bench.metrics.validation.degradations import LADDERS

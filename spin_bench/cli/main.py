@@ -106,7 +106,7 @@ def validate_command(config: DictConfig, console: Console) -> int:
 def metrics_command(config: DictConfig, console: Console) -> int:
     """Print every metric's record: what it compares, and every choice that moves its number."""
     from spin_bench.config.settings import stack_config
-    from spin_bench.metrics.registry import metrics_table
+    from spin_bench.metrics.listing import metrics_table
     from spin_bench.models.loading.load import load_stack
 
     console.print(metrics_table(load_stack(stack_config(config))))

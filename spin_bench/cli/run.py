@@ -11,8 +11,7 @@ from spin_bench.core.stopping import Stopped
 from spin_bench.fold.fold import fold
 from spin_bench.fold.results_folder import check_name, sign
 from spin_bench.methods.registry import methods
-from spin_bench.metrics.record import CaseMetric, Metric
-from spin_bench.metrics.registry import CASE_METRICS, METRICS
+from spin_bench.metrics.registry import METRICS
 from spin_bench.models.config import StackConfig
 from spin_bench.models.loading.load import load_stack
 from spin_bench.models.stack import Stack
@@ -58,10 +57,9 @@ def fold_command(config: DictConfig, console: Console) -> int:
 
 def _prepared(config: DictConfig, console: Console, load: LoadStack) -> Run:
     known = methods()
-    metrics: dict[str, Metric | CaseMetric] = {**METRICS, **CASE_METRICS}
-    settings = run_settings(config, known, metrics)
+    settings = run_settings(config, known, METRICS)
     executor(settings)  # what it would refuse is said before a model is loaded
-    run = prepare(settings, load(settings.stack), known, metrics, console)
+    run = prepare(settings, load(settings.stack), known, METRICS, console)
     check_name(run)
     return run
 

@@ -14,8 +14,7 @@ from spin_bench.datasets import entries
 from spin_bench.fold.fold import fold
 from spin_bench.fold.results_folder import sign
 from spin_bench.methods.registry import methods
-from spin_bench.metrics.record import CaseMetric, Metric
-from spin_bench.metrics.registry import CASE_METRICS, METRICS
+from spin_bench.metrics.registry import METRICS
 from spin_bench.models.loading.load import load_stack
 from spin_bench.run.outside import OutsideSettings, digest_of, find_pictures, outside_method, take_in
 from spin_bench.run.painting import failures, generate
@@ -34,8 +33,7 @@ def score_command(config: DictConfig, console: Console) -> int:
     with open_dict(config):
         config.methods = [NAME, *config.beside]
         config.method = None
-    metrics: dict[str, Metric | CaseMetric] = {**METRICS, **CASE_METRICS}
-    settings = run_settings(config, known, metrics)
+    settings = run_settings(config, known, METRICS)
     found = entries(dataset_config(config), watcher(console), limit=settings.limit)
     pictures = find_pictures(folder, [entry.id for entry in found])
     outside = OutsideSettings(digest_of(list(pictures.values()), folder))
@@ -46,7 +44,7 @@ def score_command(config: DictConfig, console: Console) -> int:
         methods=settings.methods | {NAME: outside},
         samples_for=settings.samples_for | {NAME: 1 + max(k for _, k in pictures)},
     )
-    run = prepare(settings, stack, known, metrics, console)
+    run = prepare(settings, stack, known, METRICS, console)
     take_in(run, NAME, pictures)
     generate(run, [job for job in plan(run) if job.method != NAME])
     score(run)

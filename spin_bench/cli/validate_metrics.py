@@ -11,10 +11,11 @@ from spin_bench.core.case import Case
 from spin_bench.core.progress import watched, watcher
 from spin_bench.datasets import chosen_domains, entries
 from spin_bench.datasets.tficon import load_case
+from spin_bench.metrics.metric import Metric
 from spin_bench.metrics.registry import METRICS, chosen
 from spin_bench.metrics.validation.degradations import LADDERS
+from spin_bench.metrics.validation.evidence import failing, save
 from spin_bench.metrics.validation.ladders import matrix, measure, portions
-from spin_bench.metrics.validation.report import failing, save
 from spin_bench.models.loading.load import load_stack
 
 CASES = 64  # where the configuration sets no limit
@@ -27,13 +28,14 @@ def validate_metrics_command(config: DictConfig, console: Console) -> int:
     The main table is the configuration's `metrics`; every other metric of single pictures is measured beside it, but
     for other people's presets and for what needs an extra encoder.
     """
-    main = [name for name in chosen(list(config.metrics), METRICS) if name in METRICS]
+    single = {name: metric for name, metric in METRICS.items() if isinstance(metric, Metric)}
+    main = [name for name in chosen(list(config.metrics)) if name in single]
     stack = load_stack(stack_config(config))
     cases = _cases(config, stack.canvas, console)
     embedded = config.dataset.name == "mini"
     ladders = [ladder for ladder in LADDERS.values() if embedded or not ladder.embedded]
-    beside = (name for name, metric in METRICS.items() if not metric.extra and "@" not in name)
-    metrics = [METRICS[name] for name in dict.fromkeys([*main, *beside])]
+    beside = (name for name, metric in single.items() if not metric.extra and "@" not in name)
+    metrics = [single[name] for name in dict.fromkeys([*main, *beside])]
     steps = len(portions(cases)) * len(ladders)
     frames = measure(metrics, ladders, cases, stack)
     values = pd.concat(watched(frames, total=steps, label="climbing ladders", console=console), ignore_index=True)

@@ -13,7 +13,7 @@ from spin_bench.cost.estimates import bare_networks, measured_rate, memory, oper
 from spin_bench.cost.passes import PASSES, SALIENCY
 from spin_bench.datasets import entries
 from spin_bench.methods.registry import methods
-from spin_bench.metrics.registry import CASE_METRICS, METRICS
+from spin_bench.metrics.registry import METRICS
 from spin_bench.models.loading.load import DTYPES, choose_device
 from spin_bench.run.painting import LESS_MEMORY
 
@@ -24,7 +24,7 @@ SLOWER = "Spin and Uni tune on small batches, which a fast card runs well below 
 
 def forecast_table(config: DictConfig, console: Console) -> Table | str:
     """From counted passes and the rate of one convolution on this device; a sentence where the stack has no layout."""
-    settings = run_settings(config, methods(), {**METRICS, **CASE_METRICS})
+    settings = run_settings(config, methods(), METRICS)
     if not settings.stack.layout:
         return f"Time and memory: stack {settings.stack.name} is small, a case takes seconds; see docs/cost.md"
     device, dtype = choose_device(settings.stack.device), DTYPES[settings.stack.dtype]

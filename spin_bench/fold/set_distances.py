@@ -15,7 +15,7 @@ from spin_bench.core.progress import watched
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import context_box, square_crop
 from spin_bench.metrics.case_features import encoded
-from spin_bench.metrics.encoders import ENCODERS, Encoders
+from spin_bench.metrics.extra_encoders import ENCODERS, Encoders
 from spin_bench.metrics.set_level import SetScore, over_subsets
 from spin_bench.metrics.sets import SET_METRICS, SetMetric
 from spin_bench.run.run import Run

@@ -1,11 +1,11 @@
-"""Which metrics can be computed on this machine: one whose encoder is not there does not stop the others."""
+"""Which metrics can be computed on this machine: a missing encoder stops its own metric alone."""
 
 import logging
 from collections.abc import Mapping, Sequence
 
 from spin_bench.core.errors import UserError
-from spin_bench.metrics.encoders import ENCODERS, Encoders, absent
-from spin_bench.metrics.record import Record
+from spin_bench.metrics.extra_encoders import ENCODERS, Encoders, absent
+from spin_bench.metrics.metric import CaseMetric, Metric
 from spin_bench.models.stack import Stack
 
 log = logging.getLogger(__name__)
@@ -17,10 +17,11 @@ PACKAGES = {  # part of a stack -> what carries its weights
 }
 
 
-def usable(names: Sequence[str], metrics: Mapping[str, Record], stack: Stack, encoders: Encoders) -> tuple[str, ...]:
-    """Those of `names` whose encoder loads, the others with a warning; `UserError` where none is left."""
-    found = {name: _lacking(metrics[name], stack, encoders) for name in names}
-    reasons = {name: why for name, why in found.items() if why}
+def usable(
+    names: Sequence[str], metrics: Mapping[str, Metric | CaseMetric], stack: Stack, encoders: Encoders
+) -> tuple[str, ...]:
+    """Return those of `names` whose encoder loads and warn of the others; `UserError` if none is left."""
+    reasons = unusable(names, metrics, stack, encoders)
     left = tuple(name for name in names if name not in reasons)
     if not left:
         raise UserError("; ".join(dict.fromkeys(reasons.values())))
@@ -30,8 +31,16 @@ def usable(names: Sequence[str], metrics: Mapping[str, Record], stack: Stack, en
     return left
 
 
-def _lacking(metric: Record, stack: Stack, encoders: Encoders) -> str:
-    """Why what a metric looks through cannot be loaded, or ""."""
+def unusable(
+    names: Sequence[str], metrics: Mapping[str, Metric | CaseMetric], stack: Stack, encoders: Encoders
+) -> dict[str, str]:
+    """Say why metrics cannot be computed here: name -> reason, for those of `names` whose encoder does not load."""
+    reasons = {name: _lacking(metrics[name], stack, encoders) for name in names}
+    return {name: why for name, why in reasons.items() if why}
+
+
+def _lacking(metric: Metric | CaseMetric, stack: Stack, encoders: Encoders) -> str:
+    """Say why the encoder of a metric does not load; "" if it does."""
     try:
         if metric.encoder in ENCODERS:
             encoders[metric.encoder]

@@ -14,7 +14,7 @@ from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.case_features import CaseFeatures
-from spin_bench.metrics.encoders import Encoders
+from spin_bench.metrics.extra_encoders import Encoders
 from spin_bench.models.stack import ClipModel, Stack
 
 CROP_SIDE = 128  # px; crops of any size meet here before an encoder sees them

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spin_bench.core.case import Case
-from spin_bench.metrics.encoders import Encoders
+from spin_bench.metrics.extra_encoders import Encoders
 from spin_bench.models.stack import Stack
 
 T = TypeVar("T")

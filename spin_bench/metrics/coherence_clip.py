@@ -1,9 +1,11 @@
 """Coherence that is seen through CLIP: how well the painted region belongs to its scene.
 
 In the formulas G is the painted picture, S the untouched background, M the mask, E and T CLIP's two encoders with
-features of unit length. What needs no more than a `ClipModel` works on every stack; `patch_seam`, and
-`style_and_seam` with it, also need a CLIP that shows its spatial features, and are missing (NaN) without.
+features of unit length. What needs no more than a `ClipModel` works on every stack; `coherence_seam`, and
+`coherence_style_seam` with it, also need a CLIP that shows its spatial features, and are missing (NaN) without.
 """
+
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -13,10 +15,12 @@ from torch import Tensor
 from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.batch import Batch, PatchClip, context_box, square_crop
+from spin_bench.metrics.faults import SEAMS, SEAMS_AND_STYLES, STYLES
+from spin_bench.metrics.metric import BOX, COSINE, CROPPED, TEXT, metric
 from spin_bench.models.stack import ClipModel
 
 TEMPERATURE = 100.0  # what CLIP multiplies its cosines with
-STYLES = (  # plain words, and TF-ICON's own, for each of its four domains
+STYLE_WORDS = (  # plain words, and TF-ICON's own, for each of its four domains
     ("a photo of {}", "a professional photograph of {}, ultra realistic"),
     ("a cartoon of {}", "a cartoon animation of {}"),
     ("a painting of {}", "an oil painting of {}, Van Gogh Style"),
@@ -26,13 +30,27 @@ THINGS = ("a cat", "a dog", "a car", "a tree", "a house", "a bird", "an apple", 
 GOOD = ("a natural seamless photo", "a harmonious picture", "a picture painted in one piece")
 BAD = ("a badly pasted collage", "a picture with a pasted patch", "a picture of two pieces that do not match")
 
+_CONTEXT = "box of the mask enlarged 1.5 times inside the picture, padded to a square with mid-grey"
+_by_clip = partial(metric, higher_is_better=True, range=COSINE, encoder="clip", uses=("clip",), claims=SEAMS_AND_STYLES)
+_by_words = partial(_by_clip, uses=TEXT)
 
-def scene_agreement(batch: Batch) -> Tensor:
+
+@_by_clip(
+    title="scene agreement",
+    compares="painted picture and background, whole",
+)
+def coherence_scene(batch: Batch) -> Tensor:
     """K1: E(G)·E(S) of the whole pictures."""
     return (batch.clip_images * batch.clip_scenes).sum(1)
 
 
-def in_out_agreement(batch: Batch) -> Tensor:
+@_by_clip(
+    title="in-out agreement",
+    compares="painted crop with the background, the mask filled with the mean colour of the rest",
+    crop=BOX,
+    resize=CROPPED,
+)
+def coherence_in_out(batch: Batch) -> Tensor:
     """K2: E(the mask's crop of G)·E(S with M filled by the mean colour of the rest)."""
 
     def surround(case: Case) -> Tensor:
@@ -43,13 +61,25 @@ def in_out_agreement(batch: Batch) -> Tensor:
     return (batch.clip_crops * batch.once("clip of surround", surround, batch.stack.clip.encode_image)).sum(1)
 
 
-def context_agreement(batch: Batch) -> Tensor:
+@_by_clip(
+    title="context agreement",
+    compares="painted picture with its background",
+    crop=_CONTEXT,
+    resize=CROPPED,
+)
+def coherence_context(batch: Batch) -> Tensor:
     """K3 without its baseline: agreement of the context crops of G and S."""
     painted, scene = batch.clip_contexts
     return (painted * scene).sum(1)
 
 
-def context_gain(batch: Batch) -> Tensor:
+@_by_clip(
+    title="context gain",
+    compares="painted picture with its background, less the same of the stretched reference pasted",
+    crop=_CONTEXT,
+    resize=CROPPED,
+)
+def coherence_gain(batch: Batch) -> Tensor:
     """K3: agreement of the context crops of G and S, less that of a collage of the stretched reference."""
 
     def collage(case: Case) -> Tensor:
@@ -63,7 +93,14 @@ def context_gain(batch: Batch) -> Tensor:
     return ((painted - batch.once("clip of collage", collage, batch.stack.clip.encode_image)) * scene).sum(1)
 
 
-def patch_seam(batch: Batch) -> Tensor:
+@_by_clip(
+    title="seam",
+    compares="neighbouring patches across the mask's border, less the same in the background",
+    mask="a patch is inside where half of it is",
+    missing="where no border is left on the grid of patches",
+    claims=SEAMS,
+)
+def coherence_seam(batch: Batch) -> Tensor:
     """K4: mean cosine of neighbouring patches across the mask's border in G, less that of the same pairs in S.
 
     0 where the border is as smooth as the scene was there; negative cosines count as 0. A patch is inside where half
@@ -79,7 +116,15 @@ def patch_seam(batch: Batch) -> Tensor:
     return _across(painted, inside) - _across(scene, inside)
 
 
-def antonyms(batch: Batch) -> Tensor:
+@_by_words(
+    title="antonyms",
+    range=(0.0, 1.0),
+    compares="painted picture with three texts of seamless pictures, as a share of them and three of collages",
+    crop=_CONTEXT,
+    resize=CROPPED,
+    source="Wang et al. 2023 (CLIP-IQA), the words ours",
+)
+def coherence_antonyms(batch: Batch) -> Tensor:
     """K5: share of seamless words against words of a collage for the context crop of G, as CLIP-IQA asks for quality.
 
     Wang et al., "Exploring CLIP for Assessing the Look and Feel of Images", AAAI 2023; the words are ours.
@@ -89,7 +134,14 @@ def antonyms(batch: Batch) -> Tensor:
     return torch.sigmoid(TEMPERATURE * painted @ (good - bad))
 
 
-def style_agreement(batch: Batch) -> Tensor:
+@_by_words(
+    title="style agreement",
+    compares="painted crop with the background's, along the words of four styles",
+    crop=BOX,
+    resize=CROPPED,
+    claims=STYLES,
+)
+def coherence_style(batch: Batch) -> Tensor:
     """K6: cosine of the style coordinates of the mask's crop in G and in S.
 
     Coordinates are cosines with the words of each style, less those of the mean of all styles: what is left when the
@@ -100,7 +152,14 @@ def style_agreement(batch: Batch) -> Tensor:
     return F.cosine_similarity(batch.clip_crops @ axes.T, batch.clip_scene_crops @ axes.T)
 
 
-def directional(batch: Batch) -> Tensor:
+@_by_words(
+    title="direction",
+    compares="change from background to painted picture with that from a style to the prompt",
+    missing="where nothing changed",
+    source="Gal et al. 2022 (StyleGAN-NADA), the source text ours",
+    claims=STYLES,
+)
+def coherence_directional(batch: Batch) -> Tensor:
     """K7: cosine of the change from S to G and of that from a style to the prompt; NaN where nothing changed.
 
     Gal et al., "StyleGAN-NADA", SIGGRAPH 2022, whose source text TF-ICON does not have.
@@ -112,24 +171,40 @@ def directional(batch: Batch) -> Tensor:
     return cosine.masked_fill(change.norm(dim=1) < 1e-6, torch.nan)
 
 
-def frame_consistency(batch: Batch) -> Tensor:
+@_by_clip(
+    title="frame consistency",
+    range=(0.0, 1.0),
+    compares="painted picture with its background, mean over the whole and a crop, negatives as 0",
+    crop=_CONTEXT,
+    resize=CROPPED,
+    source="Huang et al. 2024 (VBench, background consistency)",
+)
+def coherence_frame(batch: Batch) -> Tensor:
     """K8: mean agreement of G and S over the context crop and the whole picture, negatives as 0.
 
     VBench's background consistency (Huang et al., CVPR 2024), with S as the frame that G follows.
     """
     painted, scene = batch.clip_contexts
-    return ((painted * scene).sum(1).clamp(min=0) + scene_agreement(batch).clamp(min=0)) / 2
+    return ((painted * scene).sum(1).clamp(min=0) + coherence_scene(batch).clamp(min=0)) / 2
 
 
-def style_and_seam(batch: Batch) -> Tensor:
-    """Mean of `style_agreement` and `patch_seam`: what either of them alone does not see."""
-    return (style_agreement(batch) + patch_seam(batch)) / 2
+@_by_words(
+    title="coherence",
+    compares="mean of coherence_style and coherence_seam",
+    crop=f"of the first: {BOX}",
+    resize=CROPPED,
+    mask="of the second: a patch is inside where half of it is",
+    missing="where no border is left on the grid of patches",
+)
+def coherence_style_seam(batch: Batch) -> Tensor:
+    """Mean of `coherence_style` and `coherence_seam`: what either of them alone does not see."""
+    return (coherence_style(batch) + coherence_seam(batch)) / 2
 
 
 def _styles(batch: Batch) -> Tensor:
     """One feature a style, the mean over its words and all THINGS; (styles, width) of unit length."""
-    words = [template.format(thing) for templates in STYLES for template in templates for thing in THINGS]
-    return F.normalize(batch.shared.texts(words).unflatten(0, (len(STYLES), -1)).mean(1), dim=1)
+    words = [template.format(thing) for templates in STYLE_WORDS for template in templates for thing in THINGS]
+    return F.normalize(batch.shared.texts(words).unflatten(0, (len(STYLE_WORDS), -1)).mean(1), dim=1)
 
 
 def _across(features: Tensor, inside: Tensor) -> Tensor:

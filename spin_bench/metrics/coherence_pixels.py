@@ -4,6 +4,8 @@ In the formulas G is the painted picture, S the untouched background, M the mask
 canvas of 64 and scale with it.
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,12 +13,33 @@ from skimage.color import rgb2lab
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.faults import LINES, SCENE, SEAMS, STYLES
+from spin_bench.metrics.metric import metric
+from spin_bench.metrics.preservation import FULL_MASK
 
 RING = 2  # px, width of the bands on both sides of the mask's border
 EPSILON = 1e-6
 
+SHARES = (0.0, 1.0)
+CIELAB = (0.0, 100.0)  # from black to white; a saturated pair can lie farther apart
 
-def gram_distance(batch: Batch) -> Tensor:
+_by_pixels = partial(metric, higher_is_better=False, resize="none", missing=FULL_MASK)
+_by_stages = partial(
+    _by_pixels,
+    range=SHARES,
+    encoder="stages",
+    uses=("stages",),
+    mask="inside and outside, averaged down to the stages of the network",
+    claims=STYLES,
+)
+
+
+@_by_stages(
+    title="Gram distance",
+    compares="Gram matrices of four ImageNet stages, painted picture in the mask with background out of it",
+    source="Gatys et al. 2016, the scale ours",
+)
+def coherence_gram(batch: Batch) -> Tensor:
     """Gram matrices of features of G in M and of S out of M: mean over stages of |A - B|^2 / (|A|^2 + |B|^2).
 
     Gatys et al., CVPR 2016, with the mask averaged down to each stage and a scale that no stage dominates.
@@ -29,8 +52,13 @@ def gram_distance(batch: Batch) -> Tensor:
     return torch.stack(distances).mean(0).cpu()
 
 
-def statistics_gap(batch: Batch) -> Tensor:
-    """As `gram_distance`, of channel means and standard deviations (AdaIN, Huang and Belongie, ICCV 2017)."""
+@_by_stages(
+    title="statistics gap",
+    compares="channel means and deviations of four ImageNet stages, in the mask and out of it",
+    source="Huang and Belongie 2017 (AdaIN), the scale ours",
+)
+def coherence_statistics(batch: Batch) -> Tensor:
+    """As `coherence_gram`, of channel means and standard deviations (AdaIN, Huang and Belongie, ICCV 2017)."""
     distances = []
     for painted, scene, inside, outside in _stages(batch):
         a, b = _statistics(painted, inside), _statistics(scene, outside)
@@ -38,13 +66,29 @@ def statistics_gap(batch: Batch) -> Tensor:
     return torch.stack(distances).mean(0).cpu()
 
 
-def colour_gap(batch: Batch) -> Tensor:
+@_by_pixels(
+    title="colour gap",
+    range=CIELAB,
+    digits=2,
+    compares="mean and deviation of CIELAB, painted picture in the mask with background out of it",
+    mask="inside and outside",
+    claims=STYLES,
+)
+def coherence_colour(batch: Batch) -> Tensor:
     """Distance of mean and standard deviation of CIELAB in M (of G) and out of M (of S)."""
     a, b = _statistics(_lab(batch.images), batch.masks), _statistics(_lab(batch.backgrounds), 1 - batch.masks)
     return _or_nan((a - b).norm(dim=1), 1 - batch.masks)
 
 
-def boundary_gradient(batch: Batch) -> Tensor:
+@_by_pixels(
+    title="boundary gradient",
+    range=SHARES,
+    compares="CIELAB step across the mask's border, as a share of it and that across parallel lines",
+    mask="lines 2 px (of 64) to both sides of the border",
+    missing="where nothing changes anywhere",
+    claims=LINES,
+)
+def coherence_gradient(batch: Batch) -> Tensor:
     """Mean CIELAB step across the mask's border, as a share of itself and of the step across parallel lines.
 
     0.5 where the border is a line like its neighbours, 1 where all else is flat, NaN where everything is.
@@ -55,7 +99,15 @@ def boundary_gradient(batch: Batch) -> Tensor:
     return seam / (seam + beside)
 
 
-def colour_jump(batch: Batch) -> Tensor:
+@_by_pixels(
+    title="colour jump",
+    range=(-100, 100),
+    digits=2,
+    compares="CIELAB means on both sides of the mask's border, less the background's own",
+    mask="Gaussian means of 2 px (of 64) on each side",
+    claims=SEAMS,
+)
+def coherence_jump(batch: Batch) -> Tensor:
     """Mean over the border of the CIELAB distance between both sides of it in G, less the same in S.
 
     A side's colour is its Gaussian mean (sigma RING); S may have a jump of its own there, which is no fault of G.
@@ -65,7 +117,16 @@ def colour_jump(batch: Batch) -> Tensor:
     return painted - scene
 
 
-def ring_distance(batch: Batch) -> Tensor:
+@_by_pixels(
+    title="ring distance",
+    range=(0, 4),
+    encoder="perceptual",
+    uses=("perceptual",),
+    compares="painted picture with its background in a ring of 4 px (of 64) outside the mask",
+    mask="all but the ring mid-grey in both",
+    claims=SCENE,
+)
+def coherence_ring(batch: Batch) -> Tensor:
     """Perceptual distance of G and S in a ring outside the mask, everything else grey: what bled over the border."""
     ring = grown(batch.masks, _px(batch, 2 * RING)) - batch.masks
     return _or_nan(batch.stack.perceptual(batch.images * ring, batch.backgrounds * ring).cpu(), ring)

@@ -5,7 +5,7 @@ from itertools import combinations
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.record import CaseMetric
+from spin_bench.metrics.metric import BOX, case_metric
 from spin_bench.models.stack import Perceptual
 
 PAIRS_TOGETHER = 64  # pairs that the network sees at once
@@ -23,6 +23,18 @@ def mean_pairwise_distance(images: Tensor, distance: Perceptual) -> float:
     return total / len(pairs)
 
 
+@case_metric(
+    title="diversity",
+    higher_is_better=True,
+    range=(0, 4),
+    encoder="perceptual",
+    uses=("perceptual",),
+    compares="painted crops of one case with each other, mean over all pairs",
+    crop=BOX,
+    resize="bicubic, antialiased, to 128 px",
+    aggregation="one value a case, over all its images; mean over cases",
+    missing="where a case has fewer than two images",
+)
 def diversity_crop(batch: Batch) -> float:
     """`mean_pairwise_distance` of the mask's boxes of a case's painted pictures.
 
@@ -32,21 +44,3 @@ def diversity_crop(batch: Batch) -> float:
     if len({case.id for case in batch.cases}) != 1:
         raise ValueError("diversity is a property of one case: give it a batch of one case's pictures")
     return mean_pairwise_distance(batch.crops, batch.stack.perceptual)
-
-
-CASE_METRICS = (
-    CaseMetric(
-        name="diversity_crop",
-        title="diversity",
-        higher_is_better=True,
-        range=(0, 4),
-        encoder="perceptual",
-        uses=("perceptual",),
-        compares="painted crops of one case with each other, mean over all pairs",
-        crop="tight box of the mask, padded to a square with mid-grey",
-        resize="bicubic, antialiased, to 128 px",
-        aggregation="one value a case, over all its images; mean over cases",
-        missing="where a case has fewer than two images",
-        compute=diversity_crop,
-    ),
-)

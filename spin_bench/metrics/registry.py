@@ -1,76 +1,104 @@
-"""The metrics by name, and all their records as one table."""
+"""The metrics by name; one from outside registers through the entry-point group "spin_bench.metrics".
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
+A metric's module, and the networks' libraries with it, is imported when the metric is first asked for: names alone are
+free.
+"""
 
-from rich.table import Table
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
-from spin_bench.core.errors import unknown
-from spin_bench.metrics import claims, coherence, diversity, preservation, quality, similarity
-from spin_bench.metrics.presets import brushnet, hdpainter, pbe, piebench, tficon
-from spin_bench.metrics.record import CaseMetric, Metric, Record
-from spin_bench.models.stack import Stack
+from spin_bench.core.errors import UserError, unknown
 
-KEY_DIGITS = 12  # of a record's key, enough to tell two apart
+if TYPE_CHECKING:
+    from spin_bench.metrics.metric import CaseMetric, Metric
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in chain(
-        similarity.METRICS,
-        coherence.METRICS,
-        preservation.METRICS,
-        claims.METRICS,
-        tficon.METRICS,
-        pbe.METRICS,
-        brushnet.METRICS,
-        piebench.METRICS,
-        hdpainter.METRICS,
-        quality.METRICS,
-    )
+GROUP = "spin_bench.metrics"
+BUILT_IN = {  # module below spin_bench.metrics -> its functions; those of a preset are named with an @ and its module
+    "similarity": (
+        *("clip_i_crop", "clip_i_photo", "clip_i_truth", "judge_i_crop", "lpips_fg"),
+        *("clip_t", "clip_t_crop"),
+    ),
+    "coherence_clip": (
+        *("coherence_style_seam", "coherence_context", "coherence_scene", "coherence_in_out", "coherence_gain"),
+        *("coherence_seam", "coherence_antonyms", "coherence_style", "coherence_directional", "coherence_frame"),
+    ),
+    "coherence_pixels": (
+        *("coherence_gram", "coherence_statistics", "coherence_colour", "coherence_gradient"),
+        *("coherence_jump", "coherence_ring"),
+    ),
+    "preservation": ("lpips_bg", "psnr_bg", "mse_bg", "ssim_bg"),
+    "surroundings": ("clip_i_surroundings",),
+    "presets.tficon": ("lpips_bg", "lpips_fg", "clip_i", "clip_t"),
+    "presets.pbe": ("clip_i",),
+    "presets.brushnet": ("mse_bg", "psnr_bg", "clip_t"),
+    "presets.piebench": ("mse_bg", "psnr_bg", "ssim_bg", "clip_t_edit"),
+    "presets.hdpainter": ("clip_t_crop",),
+    "quality": ("dino_i_crop", "dreamsim_crop", "aesthetic", "image_reward", "hps", "pick_score"),
+    "diversity": ("diversity_crop",),
 }
 
-CASE_METRICS: dict[str, CaseMetric] = {metric.name: metric for metric in diversity.CASE_METRICS}
+
+class Metrics(Mapping[str, "Metric | CaseMetric"]):
+    """Built-in metrics and those of installed plug-ins, each imported on its first use."""
+
+    def __getitem__(self, name: str) -> "Metric | CaseMetric":
+        """Raises `KeyError` for an unknown name, `UserError` for a plug-in that cannot be imported or used."""
+        module, _, attribute = self._places[name].partition(":")
+        try:
+            metric: Metric | CaseMetric = getattr(import_module(module), attribute)
+            registered = metric.name
+        except Exception as error:  # of somebody else's module, so anything
+            if name in _built_in():
+                raise
+            raise UserError(f"metric {name}: its plug-in {module} cannot be loaded ({error}): mend it") from error
+        if registered != name:
+            raise UserError(f"metric {name}: its plug-in calls it {registered}: give the entry point that name")
+        return metric
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @cached_property
+    def _places(self) -> dict[str, str]:
+        """Name -> "module:object"; a plug-in cannot take a built-in name."""
+        return {**_built_in(), **{p.name: p.value for p in entry_points(group=GROUP) if p.name not in _built_in()}}
 
 
-def chosen(names: Sequence[str], known: Collection[str]) -> list[str]:
-    """Names of metrics among `known`, "@<preset>" standing for all of a preset's; `UserError` for an unknown one."""
+METRICS = Metrics()
+
+
+def chosen(words: Sequence[str], known: Collection[str] = METRICS) -> list[str]:
+    """Return the metrics that `words` name, "@<preset>" standing for all of a preset's.
+
+    A word that names nothing among `known`, or no word at all, is a `UserError`.
+    """
+    if not words:
+        raise UserError("metrics=[]: name one metric or more, `spin-bench metrics` lists them")
     presets = {f"@{name.partition('@')[2]}" for name in known if "@" in name}
-    found: dict[str, None] = {}
-    for name in names:
-        if name.startswith("@") and name not in presets:
-            raise unknown("preset", name, sorted(presets))
-        if not name.startswith("@") and name not in known:
-            raise unknown("metric", name, list(known))
-        found |= dict.fromkeys([each for each in known if each.endswith(name)] if name.startswith("@") else [name])
-    return list(found)
+    names: dict[str, None] = {}
+    for word in words:
+        if word.startswith("@") and word not in presets:
+            raise unknown("preset", word, sorted(presets))
+        if not word.startswith("@") and word not in known:
+            raise unknown("metric", word, list(known))
+        names |= dict.fromkeys([name for name in known if name.endswith(word)] if word.startswith("@") else [word])
+    return list(names)
 
 
-def metrics_table(stack: Stack, metrics: Mapping[str, Record] | None = None) -> Table:
-    """Every field of every record (default: all there are), with the encoder and the key that `stack` gives it."""
-    table = Table("metric", "value", "protocol", title=f"metrics on stack {stack.name}", show_lines=True)
-    shown: Mapping[str, Record] = {**METRICS, **CASE_METRICS} if metrics is None else metrics
-    for name, metric in shown.items():
-        low, high = metric.range
-        parts = [f"[bold]{name}[/bold]", f"version {metric.version}", metric.key(stack)[:KEY_DIGITS]]
-        better = f"{'higher' if metric.higher_is_better else 'lower'} is better"
-        value = [metric.title, f"{low:g} to {high:g} {metric.unit}".rstrip(), better, f"{metric.digits} digits"]
-        table.add_row("\n".join(parts), "\n".join(value), "\n".join(_rules(metric, stack)))
-    return table
-
-
-def _rules(metric: Record, stack: Stack) -> list[str]:
-    named = {
-        "compares": metric.compares,
-        "encoder": metric.encoder_name(stack) or "none",
-        "weights": ", ".join(metric.uses) or "none",
-        "crop": metric.crop,
-        "resize": metric.resize,
-        "mask": metric.mask,
-        "colour": metric.colour,
-        "aggregation": metric.aggregation,
-        "missing": metric.missing,
-        "source": metric.source,
-        "fault": metric.fault,
-        "falls on": ", ".join(metric.claims),
-    }
-    return [f"[dim]{rule}[/dim] {text}" for rule, text in named.items() if text]
+def _built_in() -> dict[str, str]:
+    """Name -> "module:function"."""
+    places = {}
+    for module, functions in BUILT_IN.items():
+        preset = module.partition("presets.")[2]
+        for function in functions:
+            places[f"{function}@{preset}" if preset else function] = f"{__package__}.{module}:{function}"
+    return places

@@ -1,34 +1,42 @@
-"""The distances of whole sets by name: which features, which formula."""
+"""The distances of whole sets by name: which features, which formula. Names alone load no library."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from spin_bench.core.errors import unknown
-from spin_bench.metrics.set_level import check_fid, clip_mmd, frechet, kid_of_unit
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
 class SetMetric:
-    """Smaller is better for all of them."""
+    """A distance of two sets of pictures; a smaller one is better."""
 
     title: str
     encoder: str  # the part of the stack, or the extra encoder, whose features are compared
-    distance: Callable[[Tensor, Tensor], Tensor]
+    formula: str  # a function of `spin_bench.metrics.set_level`
     digits: int
     subsets: bool = True  # mean over random subsets; False: the whole sets at once
 
+    def distance(self, a: "Tensor", b: "Tensor") -> "Tensor":
+        """Compare features (n, width) of two sets; see the formula for sizes and errors."""
+        from spin_bench.metrics import set_level
+
+        formula: Callable[[Tensor, Tensor], Tensor] = getattr(set_level, self.formula)
+        return formula(a, b)
+
 
 SET_METRICS: dict[str, SetMetric] = {
-    "kid": SetMetric("KID", "judge", kid_of_unit, 3),
-    "clip_mmd": SetMetric("CLIP-MMD", "clip", clip_mmd, 3),
-    "fid": SetMetric("FID", "inception", frechet, 2, subsets=False),
+    "kid": SetMetric("KID", "judge", "kid_of_unit", 3),
+    "clip_mmd": SetMetric("CLIP-MMD", "clip", "clip_mmd", 3),
+    "fid": SetMetric("FID", "inception", "frechet", 2, subsets=False),
 }
 
 
 def known_distances(names: Sequence[str]) -> list[str]:
-    """`names`; `UserError` for one that there is not."""
+    """Return `names`; an unknown one is a `UserError`."""
     for name in names:
         if name not in SET_METRICS:
             raise unknown("set-level metric", name, list(SET_METRICS))
@@ -36,6 +44,8 @@ def known_distances(names: Sequence[str]) -> list[str]:
 
 
 def check_sizes(names: Sequence[str], images: int) -> None:
-    """Raises `UserError` where a distance cannot be had from sets of so few pictures."""
+    """Raise `UserError` if sets of so few pictures have no such distance."""
     if "fid" in names:
+        from spin_bench.metrics.set_level import check_fid
+
         check_fid(images)

@@ -19,8 +19,8 @@ from spin_bench.datasets.tficon import load_case
 from spin_bench.methods.method import Method
 from spin_bench.methods.variants import with_variants
 from spin_bench.metrics.available import usable
-from spin_bench.metrics.encoders import Encoders
-from spin_bench.metrics.record import CaseMetric, Metric
+from spin_bench.metrics.extra_encoders import Encoders
+from spin_bench.metrics.metric import CaseMetric, Metric
 from spin_bench.metrics.sets import check_sizes
 from spin_bench.models.stack import Stack
 from spin_bench.store import Store, run_key

@@ -12,7 +12,7 @@ from spin_bench.core.case import Case
 from spin_bench.core.progress import watched
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures, padded, portions
-from spin_bench.metrics.record import CaseMetric, Metric
+from spin_bench.metrics.metric import CaseMetric, Metric
 from spin_bench.run.groups import Group, groups
 from spin_bench.run.run import Run, Unit, units
 

@@ -17,7 +17,7 @@ from spin_bench.fold.frames import collect
 from spin_bench.methods.method import Method
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.record import Metric
+from spin_bench.metrics.metric import Metric
 from spin_bench.models.stack import Stack
 from spin_bench.run.run import Run, prepare
 from spin_bench.statistics.comparison import summarise

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_pictures
-from spin_bench.metrics import coherence, coherence_clip, encoders
+from spin_bench.metrics import coherence_clip, extra_encoders
 from spin_bench.metrics.batch import Batch, context_box, square_crop
 from spin_bench.metrics.coherence_pixels import grown, shrunk
+from spin_bench.metrics.registry import METRICS as ALL
 from spin_bench.metrics.validation.degradations import LADDERS, SEVERITIES
 from spin_bench.models.stack import Stack
 
-METRICS = {metric.name.removeprefix("coherence_"): metric for metric in coherence.METRICS}
+METRICS = {name.removeprefix("coherence_"): metric for name, metric in ALL.items() if name.startswith("coherence")}
 SIDE = 64
 
 
@@ -216,7 +217,7 @@ def test_clip_candidates_against_their_formulas(patched: Stack, cases: list[Case
         box = context_box(case.box, SIDE)
         contexts = [clip.encode_image(square_crop(p, box)) for p in (batch.images, batch.backgrounds)]
         styles = []
-        for templates in coherence_clip.STYLES:
+        for templates in coherence_clip.STYLE_WORDS:
             texts = [clip.encode_text([t.format(thing)])[0] for t in templates for thing in coherence_clip.THINGS]
             styles.append(torch.stack(texts).mean(0) / torch.stack(texts).mean(0).norm())
         axes = torch.stack(styles) - torch.stack(styles).mean(0)
@@ -277,7 +278,9 @@ def test_a_style_that_goes_on_inside_the_mask_is_at_distance_0(
     name: str, cases: list[Case], stack: Stack, monkeypatch: pytest.MonkeyPatch
 ):
     """The colours inside are those outside in the same shares, and the network sees pixels."""
-    monkeypatch.setitem(encoders.ENCODERS, "stages", replace(encoders.ENCODERS["stages"], load=lambda _: _pixels))
+    monkeypatch.setitem(
+        extra_encoders.ENCODERS, "stages", replace(extra_encoders.ENCODERS["stages"], load=lambda _: _pixels)
+    )
     tile = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     picture = Image.fromarray(np.tile(tile, (4, 4, 1)))
     case = _case(cases[0], box=(16, 16, 48, 32), background=picture)

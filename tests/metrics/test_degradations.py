@@ -13,10 +13,10 @@ from skimage.color import deltaE_cie76, rgb2lab
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
-from spin_bench.metrics.record import Metric
+from spin_bench.metrics.metric import Metric
 from spin_bench.metrics.validation.degradations import LADDERS, SEVERITIES, Ladder, scene_of
+from spin_bench.metrics.validation.evidence import FILES, failing, save
 from spin_bench.metrics.validation.ladders import MATRIX, VALUES, matrix, measure
-from spin_bench.metrics.validation.report import FILES, failing, save
 from spin_bench.mini.world import paint
 from spin_bench.models.stack import Stack
 

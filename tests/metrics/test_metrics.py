@@ -16,14 +16,17 @@ from spin_bench.cli.main import compose
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.metrics.batch import Batch, context_box, reference_object, square_crop
-from spin_bench.metrics.encoders import ENCODERS
+from spin_bench.metrics.extra_encoders import ENCODERS
+from spin_bench.metrics.listing import metrics_table
+from spin_bench.metrics.metric import CaseMetric, Metric
 from spin_bench.metrics.preservation import PSNR_CAP
-from spin_bench.metrics.record import Record
-from spin_bench.metrics.registry import CASE_METRICS, METRICS, chosen, metrics_table
+from spin_bench.metrics.registry import METRICS, chosen
 from spin_bench.metrics.validation.degradations import LADDERS
 from spin_bench.models.stack import Stack
 
-HERE = [name for name, metric in METRICS.items() if not metric.extra]  # what needs no weights of its own
+HERE = [
+    name for name, metric in METRICS.items() if isinstance(metric, Metric) and not metric.extra
+]  # what needs no weights of its own
 
 
 def test_identical_pictures(stack: Stack, cases: list[Case]):
@@ -185,13 +188,13 @@ def test_a_score_is_named_by_its_whole_record(stack: Stack):
 
 
 def test_the_score_of_a_group_is_named_by_its_images(stack: Stack):
-    metric = CASE_METRICS["diversity_crop"]
+    metric = METRICS["diversity_crop"]
     assert metric.group_key(stack, [0, 1]) == metric.group_key(stack, [1, 0])
     assert len({metric.group_key(stack, ks) for ks in ([0, 1], [0, 2], [0, 1, 2])} | {metric.key(stack)}) == 4
 
 
-@pytest.mark.parametrize("metric", [*METRICS.values(), *CASE_METRICS.values()], ids=lambda metric: metric.name)
-def test_records_are_complete(metric: Record, stack: Stack):
+@pytest.mark.parametrize("metric", list(METRICS.values()), ids=lambda metric: metric.name)
+def test_records_are_complete(metric: Metric | CaseMetric, stack: Stack):
     low, high = metric.range
     assert low < high and metric.version and metric.title and metric.compares and metric.source
     assert metric.encoder in metric.uses if metric.encoder else not metric.uses
@@ -217,20 +220,21 @@ def test_the_table_tells_every_record(stack: Stack):
     page = io.StringIO()
     Console(file=page, width=200).print(metrics_table(stack))
     text = page.getvalue()
-    for metric in [*METRICS.values(), *CASE_METRICS.values()]:
+    for metric in METRICS.values():
         assert metric.name in text and metric.key(stack)[:12] in text
     for words in ("PSNR-BG@brushnet", "4.77 dB too low", "mini-CLIP", "0 to 100 dB", "lower is better"):
         assert words in text
 
 
 def test_a_preset_is_chosen_by_its_name():
-    known = {**METRICS, **CASE_METRICS}
-    names = chosen(["clip_t", "@piebench", "psnr_bg@piebench", "diversity_crop"], known)
+    names = chosen(["clip_t", "@piebench", "psnr_bg@piebench", "diversity_crop"])
     assert names == ["clip_t", *[name for name in METRICS if name.endswith("@piebench")], "diversity_crop"]
     with pytest.raises(UserError, match="unknown preset '@tfcion': did you mean '@tficon'"):
-        chosen(["@tfcion"], known)
+        chosen(["@tfcion"])
+    with pytest.raises(UserError, match=r"metrics=\[\]: name one"):
+        chosen([])
     with pytest.raises(UserError, match="unknown metric 'clip_t@tficn': did you mean 'clip_t@tficon'"):
-        chosen(["clip_t@tficn"], known)
+        chosen(["clip_t@tficn"])
 
 
 def test_the_main_table_holds_only_metrics_that_keep_their_promises():

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.diffusion.latents import to_pictures
-from spin_bench.metrics import encoders
+from spin_bench.metrics import extra_encoders
 from spin_bench.metrics.available import usable
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures
-from spin_bench.metrics.encoders import ENCODERS, SIDE, Encoders
+from spin_bench.metrics.extra_encoders import ENCODERS, SIDE, Encoders
 from spin_bench.metrics.registry import METRICS
 from spin_bench.mini.weights import ZOO
 from spin_bench.models.stack import Stack
@@ -105,7 +105,7 @@ def test_the_other_metrics_go_on(stack: Stack, monkeypatch: pytest.MonkeyPatch, 
     def nothing(device: torch.device) -> None:
         raise FileNotFoundError("model.safetensors")
 
-    monkeypatch.setitem(encoders.ENCODERS, "dino", replace(ENCODERS["dino"], load=nothing))
+    monkeypatch.setitem(extra_encoders.ENCODERS, "dino", replace(ENCODERS["dino"], load=nothing))
     with caplog.at_level(logging.WARNING):
         left = usable(["dino_i_crop", "clip_t", "psnr_bg"], METRICS, stack, Encoders(CPU))
     assert left == ("clip_t", "psnr_bg")
@@ -131,7 +131,9 @@ def test_an_encoder_is_loaded_once_for_all_that_share_it(
 ):
     loads = []
     monkeypatch.setitem(
-        encoders.ENCODERS, "aesthetic", replace(ENCODERS["aesthetic"], load=lambda device: loads.append(device) or len)
+        extra_encoders.ENCODERS,
+        "aesthetic",
+        replace(ENCODERS["aesthetic"], load=lambda device: loads.append(device) or len),
     )
     shared = CaseFeatures(cases, stack, Encoders(CPU))
     assert shared.encoders["aesthetic"] is shared.encoders["aesthetic"] is len and loads == [CPU]

@@ -23,7 +23,7 @@ from spin_bench.methods.method import Method
 from spin_bench.methods.painter import SHARED_SECONDS, Painter
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.registry import CASE_METRICS, METRICS
+from spin_bench.metrics.registry import METRICS
 from spin_bench.models.stack import Stack
 from spin_bench.run.groups import row_titles
 from spin_bench.run.painting import Halving, failures, generate
@@ -49,7 +49,7 @@ def _run(paint: Painter, root: Path, results: Path, stack: Stack, *overrides: st
     config = compose(
         [f"dataset.root={root}", f"results_dir={results}", "methods=[fake]", "metrics=[lpips_bg]", *overrides]
     )
-    known, metrics = {"fake": method, **methods()}, {**METRICS, **CASE_METRICS}
+    known, metrics = {"fake": method, **methods()}, METRICS
     return prepare(run_settings(config, known, metrics), stack, known, metrics, Console(quiet=True))
 
 
@@ -226,7 +226,7 @@ def test_a_metric_of_the_case_is_one_number_a_row(benchmark_root: Path, tmp_path
         best = sorted(records, key=lambda k: records[k].seed)[:4]
         pictures = [run.store.get(key, case, k)[0] for k in best]
         with torch.no_grad():
-            expected = CASE_METRICS["diversity_crop"].compute(Batch([case] * 4, pictures, stack))
+            expected = METRICS["diversity_crop"].compute(Batch([case] * 4, pictures, stack))
         assert found[case.id, "fake@top4"] == pytest.approx(expected, abs=1e-6)
         assert np.isnan(found[case.id, "fake@top1"])  # one picture has no diversity
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}

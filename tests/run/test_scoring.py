@@ -21,7 +21,7 @@ from spin_bench.methods.registry import methods
 from spin_bench.metrics import case_features
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import TOGETHER
-from spin_bench.metrics.registry import CASE_METRICS, METRICS
+from spin_bench.metrics.registry import METRICS
 from spin_bench.models.stack import Stack
 from spin_bench.run.painting import generate
 from spin_bench.run.run import Run, plan, prepare, units
@@ -48,7 +48,7 @@ def _run(root: Path, store: Path, stack: Stack, *overrides: str) -> Run:
     """Two methods that paint noise, over all four cases."""
     known = {name: _noise(name) for name in ("first", "second")}
     arguments = [f"dataset.root={root}", f"results_dir={store}", "methods=[first,second]", "dataset.domains=all"]
-    config, metrics = compose([*arguments, WANTED, "samples=3", *overrides]), {**METRICS, **CASE_METRICS}
+    config, metrics = compose([*arguments, WANTED, "samples=3", *overrides]), METRICS
     run = prepare(run_settings(config, {**known, **methods()}, metrics), stack, known, metrics, Console(quiet=True))
     generate(run, plan(run))
     return run

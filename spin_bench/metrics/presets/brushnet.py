@@ -4,80 +4,71 @@ Left out: ImageReward, HPS v2.1 and the LAION aesthetic score, whose models no s
 mask, which on one network is the number of `lpips_bg@tficon`.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.metric import PERCENT, TEXT, metric
 from spin_bench.metrics.preservation import FULL_MASK, LEVELS, decibels, over_backgrounds
 from spin_bench.metrics.presets.clip_score import clip_score
-from spin_bench.metrics.record import PERCENT, Metric
 
 EQUAL = 1e-10  # a smaller error counts as none
 EQUAL_PSNR = 1000.0  # dB, what none is given
 
+_SOURCE = "TencentARC/BrushNet, examples/brushnet/evaluate_brushnet.py"
+_BACKGROUND = "painted picture with its background"
+_MASK = "squared error summed over three channels, divided by the sum of a one-channel mask"
+_published = partial(metric, preset="brushnet", source=_SOURCE)
 
+
+@_published(
+    title="MSE-BG",
+    higher_is_better=False,
+    range=(0, 3),
+    digits=5,
+    compares=_BACKGROUND,
+    resize="none",
+    mask=_MASK,
+    colour=LEVELS,
+    missing=FULL_MASK,
+    fault="three times too large: the channels are not counted in the divisor",
+)
 def mse_bg(batch: Batch) -> Tensor:
     """Squared error summed over three channels, divided by the pixels of one."""
     return over_backgrounds(batch, lambda a, b, keep: (keep * (a - b).square()).sum((1, 2, 3)) / keep.sum((1, 2, 3)))
 
 
+@_published(
+    title="PSNR-BG",
+    higher_is_better=True,
+    range=(-4.771213, EQUAL_PSNR),
+    unit="dB",
+    digits=2,
+    compares=_BACKGROUND,
+    resize="none",
+    mask=_MASK,
+    colour=LEVELS,
+    missing=FULL_MASK,
+    fault="4.77 dB too low, its error being three times too large; an untouched background counts as 1000 dB",
+)
 def psnr_bg(batch: Batch) -> Tensor:
     """PSNR of that error; 1000 dB where it is below 1e-10."""
     error = mse_bg(batch)
     return torch.where(error < EQUAL, torch.full_like(error, EQUAL_PSNR), decibels(error, cap=EQUAL_PSNR))
 
 
+@_published(
+    title="CLIP-T",
+    higher_is_better=True,
+    range=PERCENT,
+    digits=2,
+    encoder="clip",
+    uses=TEXT,
+    compares="whole painted picture with the prompt, 100 max(0, cosine)",
+    source=f"{_SOURCE} (with CLIP ViT-L/14)",
+)
 def clip_t(batch: Batch) -> Tensor:
     """CLIPScore of the whole painted picture and the prompt."""
     return clip_score(batch, batch.clip_images)
-
-
-_SOURCE = "TencentARC/BrushNet, examples/brushnet/evaluate_brushnet.py"
-_BACKGROUND = "painted picture with its background"
-_MASK = "squared error summed over three channels, divided by the sum of a one-channel mask"
-
-METRICS = (
-    Metric(
-        name="mse_bg@brushnet",
-        title="MSE-BG@brushnet",
-        higher_is_better=False,
-        range=(0, 3),
-        digits=5,
-        compares=_BACKGROUND,
-        resize="none",
-        mask=_MASK,
-        colour=LEVELS,
-        missing=FULL_MASK,
-        source=_SOURCE,
-        fault="three times too large: the channels are not counted in the divisor",
-        compute=mse_bg,
-    ),
-    Metric(
-        name="psnr_bg@brushnet",
-        title="PSNR-BG@brushnet",
-        higher_is_better=True,
-        range=(-4.771213, EQUAL_PSNR),
-        unit="dB",
-        digits=2,
-        compares=_BACKGROUND,
-        resize="none",
-        mask=_MASK,
-        colour=LEVELS,
-        missing=FULL_MASK,
-        source=_SOURCE,
-        fault="4.77 dB too low, its error being three times too large; an untouched background counts as 1000 dB",
-        compute=psnr_bg,
-    ),
-    Metric(
-        name="clip_t@brushnet",
-        title="CLIP-T@brushnet",
-        higher_is_better=True,
-        range=PERCENT,
-        digits=2,
-        encoder="clip",
-        uses=("clip", "tokenizer"),
-        compares="whole painted picture with the prompt, 100 max(0, cosine)",
-        source=f"{_SOURCE} (with CLIP ViT-L/14)",
-        compute=clip_t,
-    ),
-)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.metric import PERCENT, TEXT, metric
 from spin_bench.metrics.presets.clip_score import clip_score
-from spin_bench.metrics.record import PERCENT, Metric
 
 
 def crop(case: Case, image: Tensor, side: int) -> Tensor:
@@ -27,27 +27,22 @@ def crop(case: Case, image: Tensor, side: int) -> Tensor:
     return F.interpolate(levels, (side, side), mode="bicubic", align_corners=False).round().clamp(0, 255) / 127.5 - 1
 
 
+@metric(
+    preset="hdpainter",
+    title="CLIP-T crop",
+    higher_is_better=True,
+    range=PERCENT,
+    digits=2,
+    encoder="clip",
+    uses=TEXT,
+    compares="painted crop with the prompt, 100 max(0, cosine)",
+    crop="tight box of the mask, padded to a square with black",
+    resize="OpenCV cubic without antialias to the encoder's side, rounded to 8 bits",
+    source="Picsart-AI-Research/HD-Painter, metrics/clipscore.py (with CLIP ViT-B/16)",
+    fault="black bars beside a crop that is not square are part of what CLIP sees",
+)
 def clip_t_crop(batch: Batch) -> Tensor:
     """CLIPScore of that crop and the prompt."""
     side = batch.stack.clip.side
     crops = [crop(case, image, side) for case, image in zip(batch.cases, batch.images, strict=True)]
     return clip_score(batch, batch.stack.clip.encode_image(torch.cat(crops)))
-
-
-METRICS = (
-    Metric(
-        name="clip_t_crop@hdpainter",
-        title="CLIP-T crop@hdpainter",
-        higher_is_better=True,
-        range=PERCENT,
-        digits=2,
-        encoder="clip",
-        uses=("clip", "tokenizer"),
-        compares="painted crop with the prompt, 100 max(0, cosine)",
-        crop="tight box of the mask, padded to a square with black",
-        resize="OpenCV cubic without antialias to the encoder's side, rounded to 8 bits",
-        source="Picsart-AI-Research/HD-Painter, metrics/clipscore.py (with CLIP ViT-B/16)",
-        fault="black bars beside a crop that is not square are part of what CLIP sees",
-        compute=clip_t_crop,
-    ),
-)

@@ -12,7 +12,7 @@ from torch import Tensor
 from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.record import Metric
+from spin_bench.metrics.metric import metric
 
 
 def first_to_last(mask: Image.Image) -> tuple[int, int, int, int]:
@@ -37,29 +37,24 @@ def squashed(picture: Image.Image, side: int) -> Tensor:
     return to_tensor(picture.resize((side, side), Image.Resampling.BICUBIC))
 
 
+@metric(
+    preset="pbe",
+    title="CLIP-I",
+    higher_is_better=True,
+    range=(-100, 100),
+    digits=2,
+    encoder="clip",
+    uses=("clip",),
+    compares="painted crop with the raw reference, 100 times the cosine",
+    crop="from the first to the last mask pixel in reading order, the last row and column cut off",
+    resize="both squashed to the encoder's side: the crop bilinear without antialias, the reference by PIL bicubic",
+    missing="where that crop is empty",
+    source="Fantasy-Studio/Paint-by-Example, eval_tool/clip_score (with CLIP ViT-B/32)",
+    fault="the last row and column are lost, and of a mask that is no box a part only (none: missing) is seen",
+)
 def clip_i(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of that crop and of the squashed reference photo."""
     clip = batch.stack.clip
     crops = torch.cat([crop(case, image, clip.side) for case, image in zip(batch.cases, batch.images, strict=True)])
     references = batch.once("clip@pbe", lambda case: squashed(case.reference, clip.side), clip.encode_image)
     return 100 * (clip.encode_image(crops) * references).sum(1)
-
-
-METRICS = (
-    Metric(
-        name="clip_i@pbe",
-        title="CLIP-I@pbe",
-        higher_is_better=True,
-        range=(-100, 100),
-        digits=2,
-        encoder="clip",
-        uses=("clip",),
-        compares="painted crop with the raw reference, 100 times the cosine",
-        crop="from the first to the last mask pixel in reading order, the last row and column cut off",
-        resize="both squashed to the encoder's side: the crop bilinear without antialias, the reference by PIL bicubic",
-        missing="where that crop is empty",
-        source="Fantasy-Studio/Paint-by-Example, eval_tool/clip_score (with CLIP ViT-B/32)",
-        fault="the last row and column are lost, and of a mask that is no box a part only (none: missing) is seen",
-        compute=clip_i,
-    ),
-)

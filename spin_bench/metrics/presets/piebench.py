@@ -3,14 +3,21 @@
 Left out: the structure distance (DINO ViT-B/8), whose model no stack carries, and LPIPS of the unedited part.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.metric import PERCENT, TEXT, metric
 from spin_bench.metrics.preservation import FULL_MASK, LEVELS, PSNR_CAP, decibels, over_backgrounds
 from spin_bench.metrics.presets.clip_score import clip_score
-from spin_bench.metrics.record import PERCENT, Metric
+
+_SOURCE = "cure-lab/PnPInversion, evaluation/matrics_calculator.py and evaluate.py"
+_BACKGROUND = "painted picture with its background"
+_MASK = "masked and outermost pixels black in both, then the mean over all pixels"
+_published = partial(metric, preset="piebench", source=_SOURCE)
 
 
 def edited(masks: Tensor) -> Tensor:
@@ -41,86 +48,67 @@ def _similarity(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
     return similarity.mean((1, 2, 3))
 
 
+@_published(
+    title="MSE-BG",
+    higher_is_better=False,
+    range=(0, 1),
+    digits=5,
+    compares=_BACKGROUND,
+    resize="none",
+    mask=_MASK,
+    colour=LEVELS,
+    missing=FULL_MASK,
+    fault="shrinks as the mask grows: 1 - a times the error of the unmasked pixels, a the masked share",
+)
 def mse_bg(batch: Batch) -> Tensor:
     return over_backgrounds(batch, _error)
 
 
+@_published(
+    title="PSNR-BG",
+    higher_is_better=True,
+    range=(0, PSNR_CAP),
+    unit="dB",
+    digits=2,
+    compares=_BACKGROUND,
+    resize="none",
+    mask=f"{_MASK}; infinity is written as 100 dB (ours)",
+    colour=LEVELS,
+    missing=FULL_MASK,
+    fault="grows with the mask: 10 log10(1 / (1 - a)) dB too high, a the masked share",
+)
 def psnr_bg(batch: Batch) -> Tensor:
     return decibels(mse_bg(batch))
 
 
+@_published(
+    title="SSIM-BG",
+    higher_is_better=True,
+    range=(-1, 1),
+    compares=_BACKGROUND,
+    resize="none",
+    mask=_MASK,
+    colour=LEVELS,
+    missing=FULL_MASK,
+    fault="grows with the mask: the black pixels are equal in both pictures and count as 1",
+)
 def ssim_bg(batch: Batch) -> Tensor:
     return over_backgrounds(batch, _similarity)
 
 
+@_published(
+    title="CLIP-T edit",
+    higher_is_better=True,
+    range=PERCENT,
+    digits=2,
+    encoder="clip",
+    uses=TEXT,
+    compares="edited part with the prompt, 100 max(0, cosine)",
+    mask="black outside the mask and the outermost pixels",
+    source=f"{_SOURCE} (with CLIP ViT-L/14)",
+    fault="the black surround is part of what CLIP sees, so the number depends on the mask's size and place",
+)
 def clip_t_edit(batch: Batch) -> Tensor:
     """CLIPScore of the painted picture, black outside the edited part, and the prompt."""
     masks = edited(batch.masks)
     return clip_score(batch, batch.stack.clip.encode_image((batch.images + 1) * masks - 1))
-
-
-_SOURCE = "cure-lab/PnPInversion, evaluation/matrics_calculator.py and evaluate.py"
-_BACKGROUND = "painted picture with its background"
-_MASK = "masked and outermost pixels black in both, then the mean over all pixels"
-
-METRICS = (
-    Metric(
-        name="mse_bg@piebench",
-        title="MSE-BG@piebench",
-        higher_is_better=False,
-        range=(0, 1),
-        digits=5,
-        compares=_BACKGROUND,
-        resize="none",
-        mask=_MASK,
-        colour=LEVELS,
-        missing=FULL_MASK,
-        source=_SOURCE,
-        fault="shrinks as the mask grows: 1 - a times the error of the unmasked pixels, a the masked share",
-        compute=mse_bg,
-    ),
-    Metric(
-        name="psnr_bg@piebench",
-        title="PSNR-BG@piebench",
-        higher_is_better=True,
-        range=(0, PSNR_CAP),
-        unit="dB",
-        digits=2,
-        compares=_BACKGROUND,
-        resize="none",
-        mask=f"{_MASK}; infinity is written as 100 dB (ours)",
-        colour=LEVELS,
-        missing=FULL_MASK,
-        source=_SOURCE,
-        fault="grows with the mask: 10 log10(1 / (1 - a)) dB too high, a the masked share",
-        compute=psnr_bg,
-    ),
-    Metric(
-        name="ssim_bg@piebench",
-        title="SSIM-BG@piebench",
-        higher_is_better=True,
-        range=(-1, 1),
-        compares=_BACKGROUND,
-        resize="none",
-        mask=_MASK,
-        colour=LEVELS,
-        missing=FULL_MASK,
-        source=_SOURCE,
-        fault="grows with the mask: the black pixels are equal in both pictures and count as 1",
-        compute=ssim_bg,
-    ),
-    Metric(
-        name="clip_t_edit@piebench",
-        title="CLIP-T edit@piebench",
-        higher_is_better=True,
-        range=PERCENT,
-        digits=2,
-        encoder="clip",
-        uses=("clip", "tokenizer"),
-        compares="edited part with the prompt, 100 max(0, cosine)",
-        mask="black outside the mask and the outermost pixels",
-        source=f"{_SOURCE} (with CLIP ViT-L/14)",
-        fault="the black surround is part of what CLIP sees, so the number depends on the mask's size and place",
-        compute=clip_t_edit,
-    ),
-)

@@ -4,6 +4,8 @@ They do not say how a crop is resized (ours: bicubic, antialiased), which size o
 sees the whole picture (ours: it does). The published table averages over the photorealistic domain only.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,8 +13,16 @@ from torch import Tensor
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import encoded
+from spin_bench.metrics.metric import TEXT, metric
 from spin_bench.metrics.preservation import FULL_MASK
-from spin_bench.metrics.record import Metric
+
+_REPLIES = "authors' replies in Shilin-LU/TF-ICON issues 20, 27 and 31"
+_PAIR = "painted crop with the raw reference"
+_CROP = "tight box of the mask"
+_RESIZE = "crop squashed to the reference's size (bicubic, antialiased: ours, they do not say)"
+_MEAN = "the source averages over the photorealistic domain only; here the mean over a case's images, then over cases"
+_HUNDRED = (-100.0, 100.0)
+_published = partial(metric, preset="tficon", aggregation=_MEAN)
 
 
 def _crops(batch: Batch) -> list[Tensor]:
@@ -25,6 +35,19 @@ def _crops(batch: Batch) -> list[Tensor]:
     return crops
 
 
+@_published(
+    title="LPIPS-BG",
+    higher_is_better=False,
+    range=(0, 4),
+    encoder="perceptual",
+    uses=("perceptual",),
+    compares="painted picture with its background",
+    resize="none",
+    mask="masked pixels black in both",
+    missing=FULL_MASK,
+    source=f"{_REPLIES} (with LPIPS-VGG)",
+    fault="a mean over the whole frame, the black part included, and the mask's edge is black against the scene",
+)
 def lpips_bg(batch: Batch) -> Tensor:
     """Perceptual distance of painted picture and background, the masked pixels black in both; NaN if all are."""
     keep = 1 - batch.masks
@@ -33,12 +56,37 @@ def lpips_bg(batch: Batch) -> Tensor:
     return distance.masked_fill(keep.flatten(1).amax(1) == 0, float("nan"))
 
 
+@_published(
+    title="LPIPS-FG",
+    higher_is_better=False,
+    range=(0, 4),
+    encoder="perceptual",
+    uses=("perceptual",),
+    compares=_PAIR,
+    crop=_CROP,
+    resize=_RESIZE,
+    source=f"{_REPLIES} (with LPIPS-VGG)",
+    fault="the crop is squashed to the reference's shape, and the reference's own background counts",
+)
 def lpips_fg(batch: Batch) -> Tensor:
     """Perceptual distance of the crop and the raw reference, at the reference's size."""
     pairs = [torch.cat([crop, to_tensor(c.reference)], 1) for crop, c in zip(_crops(batch), batch.cases, strict=True)]
     return encoded(pairs, lambda both: batch.stack.perceptual(*both.chunk(2, dim=1)))
 
 
+@_published(
+    title="CLIP-I",
+    higher_is_better=True,
+    range=_HUNDRED,
+    digits=2,
+    encoder="clip",
+    uses=("clip",),
+    compares=f"{_PAIR}, 100 times the cosine",
+    crop=_CROP,
+    resize=_RESIZE,
+    source=f"{_REPLIES} (the size of CLIP is not remembered)",
+    fault="the crop is squashed to the reference's shape, and the reference's own background counts",
+)
 def clip_i(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of the same two pictures."""
     encode = batch.stack.clip.encode_image
@@ -46,77 +94,16 @@ def clip_i(batch: Batch) -> Tensor:
     return 100 * (encoded(_crops(batch), encode) * references).sum(1)
 
 
+@_published(
+    title="CLIP-T",
+    higher_is_better=True,
+    range=_HUNDRED,
+    digits=2,
+    encoder="clip",
+    uses=TEXT,
+    compares="whole painted picture (our reading) with the prompt, 100 times the cosine",
+    source="Shilin-LU/TF-ICON, README, which names it without a definition",
+)
 def clip_t(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of the whole painted picture and the prompt."""
     return 100 * (batch.clip_images * batch.clip_prompts).sum(1)
-
-
-_REPLIES = "authors' replies in Shilin-LU/TF-ICON issues 20, 27 and 31"
-_PAIR = "painted crop with the raw reference"
-_CROP = "tight box of the mask"
-_RESIZE = "crop squashed to the reference's size (bicubic, antialiased: ours, they do not say)"
-_MEAN = "the source averages over the photorealistic domain only; here the mean over a case's images, then over cases"
-_HUNDRED = (-100.0, 100.0)
-
-METRICS = (
-    Metric(
-        name="lpips_bg@tficon",
-        title="LPIPS-BG@tficon",
-        higher_is_better=False,
-        range=(0, 4),
-        encoder="perceptual",
-        uses=("perceptual",),
-        compares="painted picture with its background",
-        resize="none",
-        mask="masked pixels black in both",
-        aggregation=_MEAN,
-        missing=FULL_MASK,
-        source=f"{_REPLIES} (with LPIPS-VGG)",
-        fault="a mean over the whole frame, the black part included, and the mask's edge is black against the scene",
-        compute=lpips_bg,
-    ),
-    Metric(
-        name="lpips_fg@tficon",
-        title="LPIPS-FG@tficon",
-        higher_is_better=False,
-        range=(0, 4),
-        encoder="perceptual",
-        uses=("perceptual",),
-        compares=_PAIR,
-        crop=_CROP,
-        resize=_RESIZE,
-        aggregation=_MEAN,
-        source=f"{_REPLIES} (with LPIPS-VGG)",
-        fault="the crop is squashed to the reference's shape, and the reference's own background counts",
-        compute=lpips_fg,
-    ),
-    Metric(
-        name="clip_i@tficon",
-        title="CLIP-I@tficon",
-        higher_is_better=True,
-        range=_HUNDRED,
-        digits=2,
-        encoder="clip",
-        uses=("clip",),
-        compares=f"{_PAIR}, 100 times the cosine",
-        crop=_CROP,
-        resize=_RESIZE,
-        aggregation=_MEAN,
-        source=f"{_REPLIES} (the size of CLIP is not remembered)",
-        fault="the crop is squashed to the reference's shape, and the reference's own background counts",
-        compute=clip_i,
-    ),
-    Metric(
-        name="clip_t@tficon",
-        title="CLIP-T@tficon",
-        higher_is_better=True,
-        range=_HUNDRED,
-        digits=2,
-        encoder="clip",
-        uses=("clip", "tokenizer"),
-        compares="whole painted picture (our reading) with the prompt, 100 times the cosine",
-        aggregation=_MEAN,
-        source="Shilin-LU/TF-ICON, README, which names it without a definition",
-        compute=clip_t,
-    ),
-)

@@ -15,8 +15,8 @@ from scipy.stats import spearmanr
 from spin_bench.core.case import Case
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures
-from spin_bench.metrics.encoders import Encoders
-from spin_bench.metrics.record import Metric
+from spin_bench.metrics.extra_encoders import Encoders
+from spin_bench.metrics.metric import Metric
 from spin_bench.metrics.validation.degradations import SEVERITIES, Ladder
 from spin_bench.models.stack import Stack
 

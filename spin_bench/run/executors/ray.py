@@ -16,8 +16,7 @@ from spin_bench.core.errors import UserError
 from spin_bench.core.progress import watched
 from spin_bench.core.stopping import Stopped
 from spin_bench.methods.registry import methods
-from spin_bench.metrics.record import CaseMetric, Metric
-from spin_bench.metrics.registry import CASE_METRICS, METRICS
+from spin_bench.metrics.registry import METRICS
 from spin_bench.models.loading.load import load_stack
 from spin_bench.run.painting import Painters
 from spin_bench.run.run import Run, Unit, lacking, prepare, units
@@ -31,8 +30,7 @@ class Worker:
 
     def __init__(self, settings: RunSettings):
         torch.set_num_threads(settings.executor.threads)
-        metrics: dict[str, Metric | CaseMetric] = {**METRICS, **CASE_METRICS}
-        self.run = prepare(settings, load_stack(settings.stack), methods(), metrics, Console(quiet=True))
+        self.run = prepare(settings, load_stack(settings.stack), methods(), METRICS, Console(quiet=True))
         self.painters = Painters(self.run)
 
     def ready(self) -> None:

@@ -6,7 +6,8 @@ from torch import Tensor
 from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.batch import Batch, square_crop
-from spin_bench.metrics.record import COSINE, Metric
+from spin_bench.metrics.faults import PASTES
+from spin_bench.metrics.metric import BOX, COSINE, CROPPED, metric
 
 
 def surroundings(case: Case) -> Tensor:
@@ -18,25 +19,19 @@ def surroundings(case: Case) -> Tensor:
     return square_crop(image * keep, (0, 0, *case.reference.size))
 
 
+@metric(
+    title="CLIP-I surroundings",
+    higher_is_better=False,
+    range=COSINE,
+    encoder="clip",
+    uses=("clip",),
+    compares="painted crop with what surrounds the reference's object",
+    crop=BOX,
+    resize=CROPPED,
+    mask="reference on mid-grey inside its own mask",
+    missing="where the reference has no mask",
+    claims=PASTES,
+)
 def clip_i_surroundings(batch: Batch) -> Tensor:
     """Cosine of CLIP features: the mask's box of the painted picture, and what surrounds the reference's object."""
     return (batch.clip_crops * batch.once("clip of surroundings", surroundings, batch.stack.clip.encode_image)).sum(1)
-
-
-METRICS = (
-    Metric(
-        name="clip_i_surroundings",
-        title="CLIP-I surroundings",
-        higher_is_better=False,
-        range=COSINE,
-        encoder="clip",
-        uses=("clip",),
-        compares="painted crop with what surrounds the reference's object",
-        crop="tight box of the mask, padded to a square with mid-grey",
-        resize="bicubic, antialiased, to 128 px, then the encoder's own",
-        mask="reference on mid-grey inside its own mask",
-        missing="where the reference has no mask",
-        claims=("copy_paste", "feathered_paste"),
-        compute=clip_i_surroundings,
-    ),
-)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from spin_bench.core.case import Case
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.claims import clip_i_surroundings
+from spin_bench.metrics.surroundings import clip_i_surroundings
 from spin_bench.models.stack import Stack
 
 
