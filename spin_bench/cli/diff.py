@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from spin_bench.core.errors import UserError
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.difference import differing, moves
-from spin_bench.report.facts import MetricFacts, header, interval, number
 from spin_bench.report.results import Results, read_results
+from spin_bench.report.wording import header, interval, number
 
 TITLES = {
     "methods": "Settings of methods",
@@ -60,7 +61,7 @@ def _print_numbers(a: Results, b: Results, console: Console) -> None:
     )
     for one, other, name in ((a, b, "A"), (b, a, "B")):
         rows = [title for method, title in one.about.methods.items() if method not in other.about.methods]
-        columns = [facts.title for metric, facts in one.about.records.items() if metric not in other.about.records]
+        columns = [record.title for metric, record in one.about.records.items() if metric not in other.about.records]
         if rows or columns:
             console.print(f"Only in {name}: {', '.join([*rows, *columns])}", markup=False)
 
@@ -70,15 +71,15 @@ def _moved_table(moved: pd.DataFrame, b: Results) -> Table:
     for head in ("A", "B", "B − A, paired", "cases"):
         table.add_column(head, justify="right")
     for row in moved.itertuples():
-        facts = b.about.records[str(row.metric)]
+        record = b.about.records[str(row.metric)]
         cells = [
-            _cell(row.mean_a, row.lo_a, row.hi_a, facts),
-            _cell(row.mean_b, row.lo_b, row.hi_b, facts),
-            _cell(row.diff, row.lo, row.hi, facts),
+            _cell(row.mean_a, row.lo_a, row.hi_a, record),
+            _cell(row.mean_b, row.lo_b, row.hi_b, record),
+            _cell(row.diff, row.lo, row.hi, record),
         ]
-        table.add_row(Text(b.about.methods[str(row.method)]), Text(header(facts)), *map(Text, cells), str(row.n))
+        table.add_row(Text(b.about.methods[str(row.method)]), Text(header(record)), *map(Text, cells), str(row.n))
     return table
 
 
-def _cell(mean: float, lo: float, hi: float, facts: MetricFacts) -> str:
-    return f"{number(mean, facts.digits)} {interval(lo, hi, facts.digits)}".rstrip()
+def _cell(mean: float, lo: float, hi: float, record: MetricRecord) -> str:
+    return f"{number(mean, record.digits)} {interval(lo, hi, record.digits)}".rstrip()

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from spin_bench.core.errors import UserError
 from spin_bench.methods.registry import methods
-from spin_bench.report.facts import interval, number
 from spin_bench.report.results import read_results
 from spin_bench.report.votes import bradley_terry, read_votes
+from spin_bench.report.wording import interval, number
 
 
 def votes_command(words: Sequence[str], console: Console) -> int:

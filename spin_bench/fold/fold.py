@@ -1,19 +1,18 @@
 """Fold a run into its results folder: what it found, what it was, and from these files everything a reader sees."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from spin_bench.core.files import write_whole
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.fold.frames import collect
 from spin_bench.fold.images import link_pictures
 from spin_bench.fold.provenance import write_provenance
 from spin_bench.fold.results_folder import results_folder
 from spin_bench.fold.set_distances import write_set_table
-from spin_bench.report.facts import Facts
+from spin_bench.report.about import About, AboutCase, write_about
 from spin_bench.report.inputs import write_inputs
 from spin_bench.report.render import render
-from spin_bench.report.results import About, AboutCase, write_about
 from spin_bench.report.tables import write_cost, write_scores
 from spin_bench.run.groups import image_order, row_titles
 from spin_bench.run.painting import failures
@@ -31,26 +30,20 @@ def fold(run: Run) -> Path:
     write_provenance(run, folder / "provenance.json")
     scores, costs = collect(run)
     titles = row_titles(run)
-    # A metric without any value (the truth of a benchmark that does not know it) would be a column of dashes.
-    known = set(scores.dropna(subset="value").metric)
-    scores = scores[scores.metric.isin(known)]
     write_scores(scores, folder)
     write_cost(costs, methods={name: titles[name] for name in run.keys}, folder=folder)
     write_inputs(folder / "inputs", run.cases)
     link_pictures(run, folder / "images")
     notes = _notes(run) + write_set_table(run, folder)
-    write_about(folder, _about(run, titles, {name: f for name, f in _facts(run).items() if name in known}, notes))
+    write_about(folder, _about(run, titles, set(scores.dropna(subset="value").metric), notes))
     for table in render(folder, width=run.console.width):
         run.console.print(table)
     return folder
 
 
-def _facts(run: Run) -> dict[str, Facts]:
-    chosen = {**run.metrics, **run.case_metrics}
-    return {name: Facts(**asdict(chosen[name].printed(run.stack))) for name in run.settings.metrics}
-
-
-def _about(run: Run, titles: Mapping[str, str], records: Mapping[str, Facts], notes: Sequence[str]) -> About:
+def _about(run: Run, titles: Mapping[str, str], valued: Collection[str], notes: Sequence[str]) -> About:
+    """What the page says; `valued` are the metrics that have a value somewhere."""
+    metrics = {**run.metrics, **run.case_metrics}
     settings = run.settings
     painted = {}
     for method, key in run.keys.items():
@@ -61,11 +54,18 @@ def _about(run: Run, titles: Mapping[str, str], records: Mapping[str, Facts], no
         title=f"{settings.experiment}: {settings.dataset.name} on {settings.stack.name}",
         notes=tuple(notes),
         methods=dict(titles),
-        records=dict(records),
+        records={name: metrics[name].printed(run.stack) for name in settings.metrics},
         ranked=tuple(name for name in run.keys if run.methods[name].ranked_by),
         cases=tuple(AboutCase(case.id, case.domain, case.prompt, case.novel) for case in run.cases),
         painted=painted,
+        failures={(failure.method, failure.case): failure.reason for failure in failures(run)},
+        reasons={name: _without(metrics[name]) for name in settings.metrics if name not in valued},
     )
+
+
+def _without(record: MetricRecord) -> str:
+    """Why a metric has no value at all."""
+    return "no picture was scored" if record.missing == "never" else f"missing {record.missing}"
 
 
 def _notes(run: Run) -> list[str]:

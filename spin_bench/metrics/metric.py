@@ -45,7 +45,8 @@ class Scored(MetricRecord):
 
     def key(self, stack: Stack) -> str:
         """Identify its scores, 64 hex digits: another protocol, version, encoder or weights gives another key."""
-        return key_of([self.protocol(), self.encoder_name(stack), stack.weights(self.uses)])
+        parts = [part for part in self.uses if part not in ENCODERS]  # the others are named by their encoder
+        return key_of([self.protocol(), self.encoder_name(stack), stack.weights(parts)])
 
     def printed(self, stack: Stack) -> MetricRecord:
         """Return the record for a table of `stack`; its title says if an embedded network saw the pictures."""

@@ -16,10 +16,10 @@ import yaml
 
 from spin_bench.core.errors import UserError
 from spin_bench.core.files import write_whole
-from spin_bench.report.facts import DASH, interval, number
 from spin_bench.report.figures.forest import differences
 from spin_bench.report.markdown import markdown_table
 from spin_bench.report.subsets import UNSEEN
+from spin_bench.report.wording import DASH, interval, number
 
 RESULTS, PAGE, EXPERIMENTS = Path("results/reference/mini/mini"), Path("docs/spin.md"), Path("conf/experiment")
 START, END = "<!-- measured: filled by `python -m spin_bench.report.ablations` -->", "<!-- end of measured -->"

@@ -11,38 +11,46 @@ from pathlib import Path
 
 import pandas as pd
 
-from spin_bench.core.errors import UserError
 from spin_bench.core.files import write_whole
-from spin_bench.report.facts import BOUNDS, MetricFacts
+from spin_bench.core.metric_record import MetricRecord
+from spin_bench.report.about import About
 from spin_bench.report.figures.style import method_colours
+from spin_bench.report.flags import Flags
 from spin_bench.report.made import made_line
 from spin_bench.report.markdown import legend_of_cells
 from spin_bench.report.numbers import Numbers
 from spin_bench.report.overview import overview
 from spin_bench.report.pages import page
-from spin_bench.report.results import About, Results
+from spin_bench.report.results import Results
 from spin_bench.report.subsets import names_of, subsets
+from spin_bench.report.wording import BOUNDS
 
 SCRIPTS = ("common.js", "compare.js", "gallery.js")
 TABLES = ("table.md", "table.csv", "table.tex", "paired.csv", "subsets.csv", "subsets_paired.csv", "cost.csv")
 FILES = (*TABLES, "scores.parquet", "config.yaml", "provenance.json")  # to link
+FAILED, FLAGGED = "with a failure", "with a flagged picture"  # cases that the page can show alone
 MORE_DIGITS = 2  # of a score in the page beyond those that are printed, so that sorting does not tie
 
 
 def write_gallery(
-    results: Results, numbers: Numbers, parts: Mapping[str, Numbers], *, figures: Sequence[Path], ballot: bool
+    results: Results,
+    numbers: Numbers,
+    parts: Mapping[str, Numbers],
+    *,
+    figures: Sequence[Path],
+    ballot: bool,
+    flags: Flags,
 ) -> Path:
     """Write `index.html` into the results folder, which holds `inputs` and `images`; return the page.
 
     `parts` are the numbers of subsets of the cases, by name: choosing one of them shows its table and its cases.
-    `figures` are files below the folder to show, the first one largest; `ballot` says that vote.html stands beside it.
+    `figures` are files below the folder to show, the first one largest; `ballot` says that vote.html stands beside it,
+    `flags` which pictures are of one colour.
     """
     about, folder = results.about, results.folder
-    if not about.cases:
-        raise UserError(f"no cases to show in {folder}: the run has none, widen its domains or its limit")
     content = {
         "title": about.title,
-        "notes": about.notes,
+        "notes": numbers.sheet.notes,
         "overviews": {"": overview(numbers.sheet, results.costs)}
         | {name: overview(part.sheet, results.costs) for name, part in parts.items()},
         "legend": legend_of_cells(),
@@ -50,7 +58,7 @@ def write_gallery(
         "files": [name for name in FILES if (folder / name).exists()],
         "made": made_line(results.provenance),
         "ballot": ballot,
-        "data": _data(about, results.painters, _by_image(numbers.scores, results.painters, about.records)),
+        "data": _data(about, results.painters, _by_image(numbers.scores, results.painters, about.records), flags),
     }
     index = folder / "index.html"
     write_whole(index, page("index.html.j2", scripts=SCRIPTS, values=content))
@@ -58,17 +66,26 @@ def write_gallery(
 
 
 def _data(
-    about: About, methods: Mapping[str, str], values: Mapping[tuple[str, str, int, str], float]
+    about: About, methods: Mapping[str, str], values: Mapping[tuple[str, str, int, str], float], flags: Flags
 ) -> dict[str, object]:
-    """What the page's script reads: a case's `scores` are indexed by method, image, metric, null where missing."""
+    """What the page's script reads: a case's `scores` are indexed by method, image, metric, null if missing.
+
+    A case's `failures` and `flags` are indexed by method: why images are missing, and which ones are of one colour.
+    """
     colours = method_colours(methods)
     better = {True: 1, False: -1, None: 0}
     of_case = {case.id: [about.painted.get((name, case.id), ()) for name in methods] for case in about.cases}
+    odd = {FAILED: {case for _, case in about.failures}, FLAGGED: {case for _, case, _ in flags}}
     return {
-        "subsets": list(subsets(about.cases)),
+        "subsets": [*subsets(about.cases), *(name for name, cases in odd.items() if cases)],
         "metrics": [
-            {"title": facts.title, "unit": facts.unit, "digits": facts.digits, "better": better[facts.higher_is_better]}
-            for facts in about.records.values()
+            {
+                "title": record.title,
+                "unit": record.unit,
+                "digits": record.digits,
+                "better": better[record.higher_is_better],
+            }
+            for record in about.records.values()
         ],
         "methods": [
             {"name": name, "title": title, "colour": colours[name], "competes": name not in BOUNDS}
@@ -77,7 +94,12 @@ def _data(
         "cases": [
             {
                 **asdict(case),
-                "subsets": names_of(case),
+                "subsets": [*names_of(case), *(name for name, cases in odd.items() if case.id in cases)],
+                "failures": [about.failures.get((name, case.id), "") for name in methods],
+                "flags": [
+                    {k: flags[name, case.id, k] for k in ks if (name, case.id, k) in flags}
+                    for name, ks in zip(methods, of_case[case.id], strict=True)
+                ],
                 "images": of_case[case.id],
                 "scores": [
                     [[values.get((name, case.id, k, metric)) for metric in about.records] for k in ks]
@@ -90,7 +112,7 @@ def _data(
 
 
 def _by_image(
-    scores: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricFacts]
+    scores: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord]
 ) -> dict[tuple[str, str, int, str], float]:
     """(method, case, k, metric) -> rounded score; a missing one (NaN) has no entry."""
     kept = scores[scores["method"].isin(methods) & scores["metric"].isin(records)].dropna(subset="value")

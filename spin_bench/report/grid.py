@@ -9,7 +9,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from spin_bench.core.files import write_whole
-from spin_bench.report.facts import DASH
+from spin_bench.report.wording import DASH
 
 INPUTS = 3  # background, mask, reference; a wider gap follows them
 INK, FAINT, BLANK, PAPER = "#1a1a1a", "#c8c8c8", "#efefef", "#ffffff"

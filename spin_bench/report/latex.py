@@ -3,9 +3,9 @@
 import re
 from itertools import groupby
 
-from spin_bench.report.facts import BOUNDS, DASH, header, interval, number
 from spin_bench.report.markdown import legend_of_cells
 from spin_bench.report.sheet import Sheet
+from spin_bench.report.wording import BOUNDS, DASH, header, interval, number
 
 SPECIAL = str.maketrans(
     {
@@ -35,7 +35,7 @@ def latex(sheet: Sheet) -> str:
         "\n".join(_row(sheet, method) for method in block)
         for _, block in groupby(sheet.methods, lambda method: method in BOUNDS)
     ]
-    encoders = "; ".join(f"{facts.title}: {facts.encoder or 'none'}" for facts in sheet.records.values())
+    encoders = "; ".join(f"{record.title}: {record.encoder or 'none'}" for record in sheet.records.values())
     below = [*sheet.missing, legend_of_cells(), f"Encoders: {encoders}.", *sheet.notes]
     lines = [
         "% needs \\usepackage{booktabs}",

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from spin_bench.report.facts import direction, header, interval, number
 from spin_bench.report.sheet import FEWEST_CASES, Sheet
+from spin_bench.report.wording import direction, header, interval, number
 
 BETTER = {"↑": "higher is better", "↓": "lower is better", "": "neither end is better"}
 
@@ -39,7 +39,7 @@ def legend_of_cells() -> str:
 
 
 def _numbers(sheet: Sheet) -> list[str]:
-    head = ["Method", *(header(facts) for facts in sheet.records.values())]
+    head = ["Method", *(header(record) for record in sheet.records.values())]
     rows = [
         [name, *(_cell(sheet, method, metric) for metric in sheet.records)] for method, name in sheet.methods.items()
     ]
@@ -48,8 +48,8 @@ def _numbers(sheet: Sheet) -> list[str]:
 
 def _legend(sheet: Sheet) -> list[str]:
     return [
-        f"- {facts.title} (`{facts.name}`): {BETTER[direction(facts)]}; encoder: {facts.encoder or 'none'}"
-        for facts in sheet.records.values()
+        f"- {record.title} (`{record.name}`): {BETTER[direction(record)]}; encoder: {record.encoder or 'none'}"
+        for record in sheet.records.values()
     ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from spin_bench.core.errors import UserError, unknown
-from spin_bench.report.facts import MetricFacts
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.sheet import Sheet, make_sheet
 from spin_bench.statistics.comparison import compare, summarise
 
@@ -25,14 +25,15 @@ def numbers_of(
     scores: pd.DataFrame,
     *,
     methods: Mapping[str, str],
-    records: Mapping[str, MetricFacts],
+    records: Mapping[str, MetricRecord],
     title: str,
     notes: Sequence[str],
+    reasons: Mapping[str, str] | None = None,
 ) -> Numbers:
-    """`methods` maps names to display names in row order, `records` names to facts in column order.
+    """Make the numbers of one table: a row per method (name -> display name), a column per record, in their order.
 
     Both cover `scores` (`UserError` if not, or without a score); what they name beyond it becomes a row or column of
-    dashes that is counted as missing.
+    dashes that is counted as missing. `reasons` says of a metric why it has no value at all.
     """
     if scores.empty:
         raise UserError(f"{title}: no scores to report, score some images first")
@@ -40,7 +41,7 @@ def numbers_of(
     check_known("metric", scores["metric"], records)
     summary = summarise(scores, methods=list(methods), metrics=list(records))
     pairs = compare(scores, methods=list(methods), metrics=list(records))
-    sheet = make_sheet(scores, summary, pairs, methods, records, title, notes)
+    sheet = make_sheet(scores, summary, pairs, methods, records, title, notes, reasons or {})
     return Numbers(scores, summary, pairs, sheet)
 
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from spin_bench.report.facts import BOUNDS, DASH, MetricFacts, direction, interval, number
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import method_colours
 from spin_bench.report.markdown import BETTER
 from spin_bench.report.sheet import Sheet
+from spin_bench.report.wording import BOUNDS, DASH, direction, interval, number
 
 Values = dict[str, object]
 
@@ -40,15 +41,15 @@ def overview(sheet: Sheet, costs: pd.DataFrame) -> Values:
     return {
         "size": sheet.size,
         "missing": " ".join(f"{line[:1].upper()}{line[1:]}." for line in sheet.missing),
-        "columns": [_column(facts) for facts in sheet.records.values()],
+        "columns": [_column(record) for record in sheet.records.values()],
         "rows": rows,
         "memory_known": any(row["memory"] != DASH for row in rows),
     }
 
 
-def _column(facts: MetricFacts) -> Values:
-    about = [BETTER[direction(facts)], f"encoder: {facts.encoder or 'none'}", facts.name]
-    return {"title": facts.title, "unit": facts.unit, "arrow": direction(facts), "about": "; ".join(about)}
+def _column(record: MetricRecord) -> Values:
+    about = [BETTER[direction(record)], f"encoder: {record.encoder or 'none'}", record.name]
+    return {"title": record.title, "unit": record.unit, "arrow": direction(record), "about": "; ".join(about)}
 
 
 def _scale(sheet: Sheet, metric: str) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """A results folder read back from its own files, without the run, its store or its models.
 
-about.json       what the other files do not say: titles, notes, metrics' facts, which picture comes first
+about.json       what the other files do not say: titles, notes, metrics' records, which picture comes first
 scores.parquet   a row a score            cost.csv          a row a method
 inputs/<case>/   background, mask and reference as PNG
 images/<method>/<case>/<k>.png            what was painted
@@ -8,42 +8,28 @@ provenance.json  where it comes from
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from dacite import DaciteError
 
 from spin_bench.core.errors import UserError
-from spin_bench.core.files import write_whole
-from spin_bench.report.facts import Facts
+from spin_bench.report.about import ABOUT, About, read_about
+from spin_bench.report.made import made_line
 from spin_bench.report.tables import COST, SCORES
+from spin_bench.store.format import RESULTS_FORMAT, found_format
 
-ABOUT = "about.json"
+T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class AboutCase:
-    """What a page says of a case."""
-
-    id: str
-    domain: str
-    prompt: str
-    novel: bool = False  # none of the models was trained on its object
-
-
-@dataclass(frozen=True)
-class About:
-    """What a results folder is, apart from its numbers and pictures."""
-
-    title: str
-    notes: tuple[str, ...]
-    methods: Mapping[str, str]  # rows of the table: name -> display name
-    records: Mapping[str, Facts]  # its columns
-    ranked: tuple[str, ...]  # methods that choose among their own images
-    cases: tuple[AboutCase, ...]
-    painted: Mapping[tuple[str, str], tuple[int, ...]]  # (method, case) -> image numbers, the favourite first
+TYPES = {"method": str, "case": str, "domain": str, "k": int, "seed": int, "metric": str, "value": float}
+COST_TYPES = {"method": str, "images": int, "seconds_per_image": float, "peak_memory_mb": float}
+LONGEST = 200  # characters of a reason
+# What is raised by JSON, parquet and CSV of a wrong form (their own errors are ValueErrors), and by what reads on.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, DaciteError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,40 +49,52 @@ class Results:
         return {name: self.about.methods[name] for name in drawn}
 
 
-def write_about(folder: Path, about: About) -> None:
-    painted: dict[str, dict[str, tuple[int, ...]]] = {}
-    for (method, case), ks in about.painted.items():
-        painted.setdefault(method, {})[case] = ks
-    content = {**asdict(about), "painted": painted}
-    write_whole(folder / ABOUT, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
-
-
 def read_results(folder: Path) -> Results:
-    """`UserError` where `folder` does not hold results, or one of the files is missing or unreadable."""
+    """Read and check a results folder; `UserError` if it is none, or one of its files is missing or spoilt."""
     if not (folder / ABOUT).is_file():
         raise UserError(f"{folder} is no results folder, it has no {ABOUT}: name the one that a run printed at its end")
+    version = found_format(folder)
+    if version != RESULTS_FORMAT:
+        raise UserError(f"{folder}: its format.json says {version}, not {RESULTS_FORMAT}: run its experiment again")
+    return Results(
+        folder=folder,
+        about=_read(folder, ABOUT, lambda path: read_about(path.parent)),
+        scores=_read(folder, "scores.parquet", _scores),
+        costs=_read(folder, "cost.csv", _costs),
+        provenance=_read(folder, "provenance.json", _provenance),
+    )
+
+
+def _read(folder: Path, name: str, read: Callable[[Path], T]) -> T:
+    """What `read` makes of a file; `UserError` that names the file if that is not possible."""
     try:
-        return Results(
-            folder=folder,
-            about=_about(json.loads((folder / ABOUT).read_text("utf-8"))),
-            scores=pd.read_parquet(folder / "scores.parquet")[SCORES],
-            costs=pd.read_csv(folder / "cost.csv")[COST],
-            provenance=json.loads((folder / "provenance.json").read_text("utf-8")),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # of parquet and CSV too: ValueErrors
-        reason = str(error).splitlines()[0]
+        return read(folder / name)
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split())[:LONGEST]
         raise UserError(
-            f"{folder} cannot be read ({type(error).__name__}: {reason}): run its experiment again"
+            f"{folder / name} cannot be read ({type(error).__name__}: {reason}): run its experiment again"
         ) from error
 
 
-def _about(content: Mapping[str, Any]) -> About:
-    return About(
-        title=content["title"],
-        notes=tuple(content["notes"]),
-        methods=content["methods"],
-        records={name: Facts(**facts) for name, facts in content["records"].items()},
-        ranked=tuple(content["ranked"]),
-        cases=tuple(AboutCase(**case) for case in content["cases"]),
-        painted={(m, case): tuple(ks) for m, of_case in content["painted"].items() for case, ks in of_case.items()},
-    )
+def _scores(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path)[SCORES].astype(TYPES)
+
+
+def _costs(path: Path) -> pd.DataFrame:
+    """Costs of methods; `ValueError` for a method that is given twice or a cost below 0."""
+    costs = pd.read_csv(path)[COST].astype(COST_TYPES)
+    numbers = costs[COST[1:]].to_numpy(float)
+    if costs["method"].duplicated().any() or np.isinf(numbers).any() or (numbers < 0).any():
+        raise ValueError("a method is given twice, or a cost is negative or infinite")
+    return costs
+
+
+def _provenance(path: Path) -> Mapping[str, Any]:
+    """Provenance whose parts that a page or another command reads are there."""
+    provenance: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    made_line(provenance)
+    for name in ("methods", "samples", "metrics"):
+        dict(provenance.get(name, {}).items())
+    for method in provenance["methods"].values():
+        dict(method["settings"].items())
+    return provenance

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from spin_bench.report.facts import BOUNDS, MetricFacts, span
+from spin_bench.core.metric_record import MetricRecord
+from spin_bench.report.wording import BOUNDS, span
 from spin_bench.statistics.comparison import per_case
 
 # with fewer, not even a unanimous sign test reaches 5 % (2 / 2**5 = 0.06), whatever the bootstrap says
@@ -19,7 +20,7 @@ class Sheet:
 
     title: str
     methods: Mapping[str, str]  # name -> display name, in row order
-    records: Mapping[str, MetricFacts]  # in column order
+    records: Mapping[str, MetricRecord]  # in column order
     cells: Mapping[tuple[str, str], tuple[float, float, float]]  # (method, metric) -> mean, lo, hi
     best: frozenset[tuple[str, str]]  # the cells that are printed bold
     size: str  # how many cases and images
@@ -32,13 +33,14 @@ def make_sheet(
     summary: pd.DataFrame,
     pairs: pd.DataFrame,
     methods: Mapping[str, str],
-    records: Mapping[str, MetricFacts],
+    records: Mapping[str, MetricRecord],
     title: str,
     notes: Sequence[str],
+    reasons: Mapping[str, str],
 ) -> Sheet:
     """Gather one table from `scores` and what `summarise` and `compare` made of them."""
     cells = {(row.method, row.metric): (row.mean, row.lo, row.hi) for row in summary.itertuples()}
-    best = {(winner(summary, pairs, facts, metric), metric) for metric, facts in records.items()}
+    best = {(winner(summary, pairs, record, metric), metric) for metric, record in records.items()}
     return Sheet(
         title=title,
         methods=methods,
@@ -46,21 +48,21 @@ def make_sheet(
         cells=cells,
         best=frozenset((method, metric) for method, metric in best if method is not None),
         size=_size(scores, methods),
-        missing=_missing(scores, summary, methods, records),
+        missing=(*_missing(scores, summary, methods, records), *_unvalued(records, reasons)),
         notes=tuple(notes),
     )
 
 
-def winner(summary: pd.DataFrame, pairs: pd.DataFrame, facts: MetricFacts, metric: str) -> str | None:
+def winner(summary: pd.DataFrame, pairs: pd.DataFrame, record: MetricRecord, metric: str) -> str | None:
     """The method whose paired interval excludes 0, on its good side, against every other competing method.
 
     Bounding painters and methods without any value do not compete. None where there is no such method, nobody to
     compare it with, fewer than `FEWEST_CASES` shared cases, or no better end.
     """
     rows = summary[(summary["metric"] == metric) & ~summary["method"].isin(BOUNDS) & (summary["n"] > 0)]
-    if facts.higher_is_better is None or len(rows) < 2:
+    if record.higher_is_better is None or len(rows) < 2:
         return None
-    sign = 1 if facts.higher_is_better else -1
+    sign = 1 if record.higher_is_better else -1
     best: str = rows.loc[(sign * rows["mean"]).idxmax(), "method"]
     competing = set(rows["method"])
     for pair in pairs[pairs["metric"] == metric].itertuples():
@@ -86,7 +88,7 @@ def _size(scores: pd.DataFrame, methods: Mapping[str, str]) -> str:
 
 
 def _missing(
-    scores: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricFacts]
+    scores: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord]
 ) -> tuple[str, ...]:
     """One line on the cases without a value, and one on images that are missing from a case that has others."""
     cases = {(row.method, row.metric): row.missing for row in summary.itertuples()}
@@ -101,13 +103,19 @@ def _missing(
     return tuple(lines or ["missing: none"])
 
 
+def _unvalued(records: Mapping[str, MetricRecord], reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """One line on the columns without any value, or none."""
+    columns = [f"{record.title} ({reasons[name]})" for name, record in records.items() if name in reasons]
+    return (f"without any value: {'; '.join(columns)}",) if columns else ()
+
+
 def _counts(
-    counts: Mapping[tuple[str, str], int], methods: Mapping[str, str], records: Mapping[str, MetricFacts]
+    counts: Mapping[tuple[str, str], int], methods: Mapping[str, str], records: Mapping[str, MetricRecord]
 ) -> str:
     """`Spin: CLIP-I 2, LPIPS 1; BLD: LPIPS 3`, in the table's order and without zeros."""
     parts = []
     for method, name in methods.items():
-        found = [(facts.title, counts.get((method, metric), 0)) for metric, facts in records.items()]
+        found = [(record.title, counts.get((method, metric), 0)) for metric, record in records.items()]
         if any(count for _, count in found):
             parts.append(f"{name}: " + ", ".join(f"{title} {count}" for title, count in found if count))
     return "; ".join(parts)

@@ -6,8 +6,9 @@ One mean over both hides it.
 
 from collections.abc import Mapping, Sequence
 
+from spin_bench.report.about import AboutCase
 from spin_bench.report.numbers import Numbers, numbers_of
-from spin_bench.report.results import AboutCase, Results
+from spin_bench.report.results import Results
 from spin_bench.report.sheet import FEWEST_CASES
 
 SEEN, UNSEEN = "objects seen in training", "unseen objects"

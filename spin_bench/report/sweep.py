@@ -11,12 +11,13 @@ import pandas as pd
 from spin_bench.core.errors import UserError
 from spin_bench.core.files import write_whole
 from spin_bench.core.identity import leaves
-from spin_bench.report.facts import header, interval, number
+from spin_bench.report.about import ABOUT
 from spin_bench.report.figures.curves import sweep_curves, sweep_path
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.write import similarity_and_coherence
 from spin_bench.report.markdown import legend_of_cells, markdown_table
-from spin_bench.report.results import ABOUT, Results, read_results
+from spin_bench.report.results import Results, read_results
+from spin_bench.report.wording import header, interval, number
 from spin_bench.statistics.comparison import summarise
 
 POINTS = ["method", "setting", "metric", "mean", "lo", "hi", "n", "missing"]
@@ -87,11 +88,11 @@ def write_sweep(results: Sequence[Results]) -> Path:
     write_whole(folder / "points.csv", points.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
     write_whole(folder / "table.md", _table(points, name, methods, about.records, about.notes).encode())
     log = min(values.values()) > 0 and max(values.values()) / min(values.values()) >= LOG_FROM
-    drawn = [facts for facts in similarity_and_coherence(about.records) if facts is not None]
-    for facts in drawn:
-        of_metric = points[points["metric"] == facts.name]
-        figure = sweep_curves(of_metric, setting=name, methods=methods, facts=facts, log=log)
-        write_figure(figure, folder / "figures" / facts.name)
+    drawn = [record for record in similarity_and_coherence(about.records) if record is not None]
+    for record in drawn:
+        of_metric = points[points["metric"] == record.name]
+        figure = sweep_curves(of_metric, setting=name, methods=methods, record=record, log=log)
+        write_figure(figure, folder / "figures" / record.name)
     if len(drawn) == 2:
         figure = sweep_path(points, setting=name, methods=methods, x=drawn[0], y=drawn[1])
         write_figure(figure, folder / "figures" / "similarity_coherence")
@@ -105,9 +106,9 @@ def _table(
     rows = []
     for method, title in methods.items():
         for value in sorted(points.loc[points["method"] == method, "setting"].unique()):
-            found = [(cells[method, value, metric], facts) for metric, facts in records.items()]
+            found = [(cells[method, value, metric], record) for metric, record in records.items()]
             texts = [f"{number(c.mean, f.digits)} {interval(c.lo, c.hi, f.digits)}".rstrip() for c, f in found]
             rows.append([title, f"{value:g}", *texts, str(max(c.n for c, _ in found))])
-    head = ["Method", name, *(header(facts) for facts in records.values()), "n"]
+    head = ["Method", name, *(header(record) for record in records.values()), "n"]
     text = legend_of_cells().partition(" Bold")[0]  # nothing is bold: no row is tested against another
     return "\n\n".join([f"# Sweep of {name}", markdown_table(head, rows), text, *notes[:1]]) + "\n"

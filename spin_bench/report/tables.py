@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from spin_bench.core.files import write_whole
-from spin_bench.report.facts import MetricFacts, header, interval, number, span
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.latex import latex
 from spin_bench.report.markdown import markdown, markdown_table
 from spin_bench.report.numbers import Numbers, check_known
+from spin_bench.report.wording import header, interval, number, span
 from spin_bench.statistics.comparison import KEY, PAIRS, SUMMARY
 
 SCORES = ["method", "case", "domain", "k", "seed", "metric", "value"]
@@ -63,32 +64,32 @@ def write_cost(runs: pd.DataFrame, *, methods: Mapping[str, str], folder: Path) 
     return markdown_table(["Method", "Images", "Time (s/image) ↓", "Peak memory (MB) ↓"], rows) + "\n"
 
 
-def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricFacts]) -> Table:
+def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord]) -> Table:
     """What `summarise` returned, for the terminal: a row a method, intervals under the means, n and missing counted."""
     table = Table()
     table.add_column("Method")
-    for facts in records.values():
-        table.add_column(Text(header(facts)), justify="right")
+    for record in records.values():
+        table.add_column(Text(header(record)), justify="right")
     table.add_column("n", justify="right")
     table.add_column("missing", justify="right")
     cells = {(row.method, row.metric): row for row in summary.itertuples()}
     for method, name in methods.items():
         rows = [cells[method, metric] for metric in records]
         values = [
-            Text.assemble(number(row.mean, facts.digits), "\n", (interval(row.lo, row.hi, 2), "dim"))
-            for row, facts in zip(rows, records.values(), strict=True)
+            Text.assemble(number(row.mean, record.digits), "\n", (interval(row.lo, row.hi, 2), "dim"))
+            for row, record in zip(rows, records.values(), strict=True)
         ]
         table.add_row(Text(name), *values, span([row.n for row in rows]), span([row.missing for row in rows]))
     return table
 
 
 def terminal_tables(
-    summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricFacts], *, width: int
+    summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord], *, width: int
 ) -> list[Table]:
     """`terminal_table`, its metrics shared out over as many tables as a terminal of `width` characters needs."""
     names = max(len(name) for name in methods.values())
     room = width - names - len("nmissing") - 3 * 4 - 1  # of the columns that every table has, with their borders
-    columns = {metric: max(len(header(facts)), len("[-0.00, -0.00]")) + 3 for metric, facts in records.items()}
+    columns = {metric: max(len(header(record)), len("[-0.00, -0.00]")) + 3 for metric, record in records.items()}
     groups: list[list[str]] = [[]]
     for metric, needed in columns.items():
         if groups[-1] and sum(columns[m] for m in groups[-1]) + needed > room:

@@ -73,7 +73,10 @@ def test_a_broken_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "a" / broken).write_text("{not what it was")
     assert main(["report", str(tmp_path / "a")]) == 2
     error = capsys.readouterr().err.strip()
-    assert error.startswith(f"spin-bench: {tmp_path / 'a'} cannot be read (") and "run its experiment again" in error
+    assert (
+        error.startswith(f"spin-bench: {tmp_path / 'a' / broken} cannot be read (")
+        and "run its experiment again" in error
+    )
     assert "\n" not in error
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from records import printed
 from small_gallery import PROVENANCE, data_of, make_case, make_folder
 
-from spin_bench.report.facts import Facts
 from spin_bench.report.render import render
 
 CASES = [make_case(i, "real", f"prompt {i}") for i in range(237)]
@@ -35,7 +35,7 @@ def test_the_whole_table_is_folded_in_time(tmp_path: Path):
     one = pd.DataFrame(index, columns=["method", "case", "k"]).assign(domain="real", seed=lambda frame: frame["k"])
     scores = pd.concat([one.assign(metric=name, value=rng.random(len(one))) for name in NAMES], ignore_index=True)
     images = {method: range(images_of(method)) for method in METHODS}
-    records = {name: Facts(name, name) for name in NAMES}
+    records = {name: printed(name, name) for name in NAMES}
     make_folder(tmp_path, CASES, images, scores, methods=METHODS, records=records, provenance=PROVENANCE)
     picture = tmp_path / "one.png"
     Image.new("RGB", (16, 16)).save(picture)

@@ -9,14 +9,17 @@ from typing import Any
 
 import pandas as pd
 from PIL import Image
+from records import printed
 
 from spin_bench.core.case import Case
+from spin_bench.core.metric_record import MetricRecord
+from spin_bench.report.about import About, AboutCase, write_about
 from spin_bench.report.ballot import write_ballot
-from spin_bench.report.facts import Facts
+from spin_bench.report.flags import Flags
 from spin_bench.report.gallery import write_gallery
 from spin_bench.report.inputs import write_inputs
 from spin_bench.report.numbers import numbers_of
-from spin_bench.report.results import About, AboutCase, Results, read_results, write_about
+from spin_bench.report.results import Results, read_results
 from spin_bench.report.subsets import numbers_of_subsets
 from spin_bench.report.tables import write_cost, write_scores
 
@@ -26,7 +29,7 @@ METHODS = {"spin": "Spin", "uni_paint": "Uni", "oracle": "oracle"}
 NASTY = '</script><script>document.title = "broken"</script> <b>bold</b> & "quotes" <!-- <script>'
 
 
-RECORDS = {"clip_i": Facts("clip_i", "CLIP-I"), "lpips": Facts("lpips", "LPIPS", False)}
+RECORDS = {"clip_i": printed("clip_i", "CLIP-I"), "lpips": printed("lpips", "LPIPS", False)}
 IMAGES = {"spin": 6, "uni_paint": 2, "oracle": 1}
 PROVENANCE = {
     "code": {"git": {"commit": "0123456789abcdef", "dirty": True}},
@@ -79,7 +82,7 @@ def make_folder(
     scores: pd.DataFrame,
     *,
     methods: Mapping[str, str] = METHODS,
-    records: Mapping[str, Facts] = RECORDS,
+    records: Mapping[str, MetricRecord] = RECORDS,
     title: str = "T",
     notes: Sequence[str] = (),
     provenance: Mapping[str, Any] = PROVENANCE,
@@ -100,15 +103,16 @@ def make_folder(
     write_cost(costs, methods={name: methods[name] for name in images}, folder=folder)
     write_inputs(folder / "inputs", cases)
     (folder / "provenance.json").write_text(json.dumps(provenance))
+    (folder / "format.json").write_text('{"format":1}')
     return read_results(folder)
 
 
-def gallery_of(results: Results, *, ballot: bool = False) -> Path:
+def gallery_of(results: Results, *, ballot: bool = False, flags: Flags | None = None) -> Path:
     about = results.about
     numbers = numbers_of(
         results.scores, methods=about.methods, records=about.records, title=about.title, notes=about.notes
     )
-    return write_gallery(results, numbers, numbers_of_subsets(results), figures=[], ballot=ballot)
+    return write_gallery(results, numbers, numbers_of_subsets(results), figures=[], ballot=ballot, flags=flags or {})
 
 
 def write_results(folder: Path) -> Path:

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from PIL import Image
+from records import printed
 
 from spin_bench.core.errors import UserError
-from spin_bench.report.facts import Facts
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.bars import bars
 from spin_bench.report.figures.curves import sweep_curves, sweep_path
 from spin_bench.report.figures.forest import differences, forest
@@ -27,8 +28,12 @@ from spin_bench.statistics.pareto import pareto_front
 METHODS = {"spin": "Spin", "uni_paint": "Uni", "mine": "Mine", "oracle": "oracle"}
 
 
-CLIP, COHERENCE, LPIPS = Facts("clip_i", "CLIP-I"), Facts("coherence", "coherence"), Facts("lpips", "LPIPS", False, "%")
-RECORDS = {facts.name: facts for facts in (CLIP, COHERENCE, LPIPS)}
+CLIP, COHERENCE, LPIPS = (
+    printed("clip_i", "CLIP-I"),
+    printed("coherence", "coherence"),
+    printed("lpips", "LPIPS", False, "%"),
+)
+RECORDS = {record.name: record for record in (CLIP, COHERENCE, LPIPS)}
 COSTS = pd.DataFrame({"method": list(METHODS), "seconds_per_image": [3.0, 9.0, 2.0, 0.0]})
 
 
@@ -112,7 +117,7 @@ def test_tradeoff_draws_points_and_front(summary: pd.DataFrame):
     names = [name for name in METHODS if name != "oracle"]
     kept = pareto_front(mean["clip_i"][names], mean["lpips"][names], higher_x=True, higher_y=False)
     assert front.get_xdata().tolist() == pytest.approx([mean["clip_i", names[i]] for i in kept])
-    neutral = metric_tradeoff(summary, x=Facts("clip_i", "CLIP-I", None), y=LPIPS, methods=METHODS).axes[0]
+    neutral = metric_tradeoff(summary, x=printed("clip_i", "CLIP-I", None), y=LPIPS, methods=METHODS).axes[0]
     assert neutral.get_xlabel() == "CLIP-I" and "Pareto front" not in [line.get_label() for line in neutral.lines]
 
 
@@ -123,7 +128,7 @@ def test_the_front_encloses_what_it_beats(higher_x: bool):
     rows = [(f"m{i}", metric, *[v] * 3, 9, 0) for i in range(3) for metric, v in (("a", x[i]), ("b", y[i]))]
     summary = pd.DataFrame(rows, columns=["method", "metric", "mean", "lo", "hi", "n", "missing"])
     names = {f"m{i}": f"m{i}" for i in range(3)}
-    axes = metric_tradeoff(summary, x=Facts("a", "a", higher_x), y=Facts("b", "b"), methods=names).axes[0]
+    axes = metric_tradeoff(summary, x=printed("a", "a", higher_x), y=printed("b", "b"), methods=names).axes[0]
     (front,) = [line for line in axes.lines if line.get_label() == "Pareto front"]
     stairs = front.get_path().vertices
     assert len(stairs) == 5
@@ -139,8 +144,8 @@ def test_cost_leaves_out_bounds_and_counts_seconds(summary: pd.DataFrame):
     assert axes.get_xscale() == "log" and axes.get_xlabel() == "time (s/image) ↓"
 
 
-@pytest.mark.parametrize(("facts", "spin_better"), [(CLIP, 2), (Facts("clip_i", "d", False), 1)])
-def test_slopes_join_the_two_values_of_each_case(facts: Facts, spin_better: int):
+@pytest.mark.parametrize(("record", "spin_better"), [(CLIP, 2), (printed("clip_i", "d", False), 1)])
+def test_slopes_join_the_two_values_of_each_case(record: MetricRecord, spin_better: int):
     values = {"a": (0.1, 0.4), "b": (0.5, 0.6), "c": (0.9, 0.2), "d": (0.3, 0.3), "e": (0.7, math.nan)}
     rows = [
         (method, case, "real", 0, 1, "clip_i", pair[i])
@@ -148,24 +153,24 @@ def test_slopes_join_the_two_values_of_each_case(facts: Facts, spin_better: int)
         for i, method in enumerate(("uni_paint", "spin"))
     ]
     table = per_case(pd.DataFrame(rows, columns=["method", "case", "domain", "k", "seed", "metric", "value"]))
-    axes = slopes(table, base="spin", rivals=["uni_paint"], methods=METHODS, facts=facts).axes[0]
+    axes = slopes(table, base="spin", rivals=["uni_paint"], methods=METHODS, record=record).axes[0]
     thin = [line for line in axes.lines if line.get_linewidth() < 2]
     assert {tuple(line.get_ydata()) for line in thin} == {values[case] for case in "abcd"}
     colours = {tuple(line.get_ydata()): line.get_color() for line in thin}
     assert list(colours.values()).count(METHOD_COLOURS["spin"]) == spin_better
-    assert colours[values["c"]] == METHOD_COLOURS["uni_paint" if facts.higher_is_better else "spin"]
+    assert colours[values["c"]] == METHOD_COLOURS["uni_paint" if record.higher_is_better else "spin"]
     (mean,) = [line for line in axes.lines if line.get_linewidth() > 2]
     assert mean.get_ydata().tolist() == pytest.approx([0.45, 0.375])
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert labels == [f"Uni\n{3 - spin_better}", f"Spin\n{spin_better}"]
     assert axes.get_title() == "4 cases, 1 without a value"
     with pytest.raises(UserError, match="no scores of 'mine'"):
-        slopes(table, base="spin", rivals=["mine"], methods=METHODS, facts=facts)
+        slopes(table, base="spin", rivals=["mine"], methods=METHODS, record=record)
 
 
 def test_slopes_have_a_panel_a_rival_on_one_scale():
     values = per_case(make_scores())
-    figure = slopes(values, base="spin", rivals=["uni_paint", "mine", "oracle"], methods=METHODS, facts=CLIP)
+    figure = slopes(values, base="spin", rivals=["uni_paint", "mine", "oracle"], methods=METHODS, record=CLIP)
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_xticklabels()[0].get_text().split("\n")[0] for axes in shown] == ["Uni", "Mine", "oracle"]
     assert len({axes.get_ylim() for axes in shown}) == 1
@@ -187,7 +192,7 @@ def test_forest_is_about_the_base_on_whichever_side_it_stands():
         "clear": (-0.2, -0.3, -0.1, 0.01, 0.01, 0.0), "open": (0.0, -0.1, 0.2, 0.5, 0.5, 0.5)}.items()]  # fmt: skip
     table = pd.DataFrame(rows, columns=PAIRS[:-1])
     names = {"open": "Open", "base": "Base", "clear": "Clear"}
-    axes = forest(table, base="base", methods=names, facts=CLIP).axes[0]
+    axes = forest(table, base="base", methods=names, record=CLIP).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["Open", "Clear"]
     assert [text.get_text() for text in axes.texts] == ["0.000 [−0.200, 0.100]", "0.200 [0.100, 0.300]"]
     points = [line for line in axes.lines if line.get_marker() == "o"]
@@ -198,7 +203,7 @@ def test_forest_is_about_the_base_on_whichever_side_it_stands():
 def test_curves_run_through_their_points_in_order():
     rows = [("spin", 5.0, 0.6, 0.5, 0.7), ("spin", 1.0, 0.4, 0.3, 0.5), ("uni_paint", 1.0, 0.2, 0.1, 0.3)]
     points = pd.DataFrame(rows, columns=["method", "setting", "mean", "lo", "hi"])
-    axes = sweep_curves(points, setting="guidance scale", methods=METHODS, facts=CLIP).axes[0]
+    axes = sweep_curves(points, setting="guidance scale", methods=METHODS, record=CLIP).axes[0]
     curves = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
     assert curves == {"Spin": [[1.0, 0.4], [5.0, 0.6]], "Uni": [[1.0, 0.2]]}
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("guidance scale", "CLIP-I ↑")

@@ -29,6 +29,7 @@ from spin_bench.report.gallery import FILES
 from spin_bench.report.inputs import write_inputs
 from spin_bench.report.numbers import numbers_of
 from spin_bench.report.overview import overview
+from spin_bench.report.render import render
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +102,9 @@ def test_same_run_gives_the_same_page_and_favourites_come_first(tmp_path: Path):
 def test_nothing_to_show_is_one_line(tmp_path: Path):
     case = make_case(1, "real", "p")
     scores = make_scores([case], {"spin": 1})
+    empty = make_folder(tmp_path / "none", [], {"spin": [0]}, scores)
     with pytest.raises(UserError, match="no cases to show"):
-        gallery_of(make_folder(tmp_path / "none", [], {"spin": [0]}, scores))
+        render(empty.folder, width=80)
     with pytest.raises(UserError, match="needs two methods"):
         write_ballot(make_folder(tmp_path / "one", [case], {"spin": [0], "oracle": [0]}, scores))
     with pytest.raises(UserError, match=r"no case in .* has pictures of two"):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spin_bench.report.about import AboutCase
 from spin_bench.report.grid import GridRow, write_grid
 from spin_bench.report.render import spread
-from spin_bench.report.results import AboutCase
 
 
 def box_of(page: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:

@@ -9,23 +9,25 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from records import printed
 from rich.console import Console
 from scipy.linalg import hadamard
 
 from spin_bench.core.errors import UserError
 from spin_bench.core.files import write_whole
-from spin_bench.report.facts import DASH, Facts, number
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.latex import escape
 from spin_bench.report.numbers import numbers_of
 from spin_bench.report.tables import terminal_table, terminal_tables, write_cost, write_scores, write_tables
+from spin_bench.report.wording import DASH, number
 from spin_bench.statistics.comparison import compare, summarise
 
 FILES = {"table.md", "table.csv", "paired.csv", "subsets.csv", "subsets_paired.csv", "table.tex", "scores.parquet"}
 METHODS = {"spin": "Spin", "sd_inpaint": "SD-inpaint", "uni_paint": "Uni", "oracle": "oracle"}
 
 
-CLIP_I = Facts("clip_i", "CLIP-I", encoder="ViT-B/32 of open_clip")
-RECORDS = {"clip_i": CLIP_I, "lpips_bg": Facts("lpips_bg", "LPIPS", False, "%", 1, "AlexNet")}
+CLIP_I = printed("clip_i", "CLIP-I", encoder="ViT-B/32 of open_clip")
+RECORDS = {"clip_i": CLIP_I, "lpips_bg": printed("lpips_bg", "LPIPS", False, "%", 1, "AlexNet")}
 
 
 def make_scores(means: Mapping[tuple[str, str], float], *, cases: int = 8, images: int = 2) -> pd.DataFrame:
@@ -46,7 +48,9 @@ def level(metrics: tuple[str, ...] = ("clip_i", "lpips_bg"), **means: float) -> 
     return {(method, metric): means.get(method, 0.5) for method in METHODS for metric in metrics}
 
 
-def write(scores: pd.DataFrame, folder: Path, *, records: Mapping[str, Facts] = RECORDS, title: str = "Mini") -> str:
+def write(
+    scores: pd.DataFrame, folder: Path, *, records: Mapping[str, MetricRecord] = RECORDS, title: str = "Mini"
+) -> str:
     numbers = numbers_of(scores, methods=METHODS, records=records, title=title, notes=["not a paper number"])
     write_scores(scores, folder)
     return write_tables(numbers, {}, folder)
@@ -160,7 +164,12 @@ def test_data_files_hold_what_was_scored(tmp_path: Path):
 def test_latex_is_balanced_and_escaped(tmp_path: Path):
     odd = r"50% of A_B & C#1 {x} \y"
     scores = make_scores(level(spin=-0.7))
-    write(scores, tmp_path, title=odd, records={**RECORDS, "clip_i": Facts("clip_i", "a_b & c%", encoder="x_y^2 ~ $3")})
+    write(
+        scores,
+        tmp_path,
+        title=odd,
+        records={**RECORDS, "clip_i": printed("clip_i", "a_b & c%", encoder="x_y^2 ~ $3")},
+    )
     text = (tmp_path / "table.tex").read_text()
     assert re.findall(r"\\begin\{(.+?)\}", text) == ["table*", "tabular"]
     assert re.findall(r"\\end\{(.+?)\}", text) == ["tabular", "table*"]
@@ -183,7 +192,7 @@ def test_escape_keeps_letters():
 
 
 def test_pipes_do_not_break_the_markdown_table(tmp_path: Path):
-    text = write(make_scores(level()), tmp_path, records={**RECORDS, "clip_i": Facts("clip_i", "a|b")})
+    text = write(make_scores(level()), tmp_path, records={**RECORDS, "clip_i": printed("clip_i", "a|b")})
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(METHODS) and all(len(re.findall(r"(?<!\\)\|", row)) == 4 for row in rows)
 
@@ -251,7 +260,7 @@ def test_terminal_table_shows_values_and_counts():
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_a_narrow_terminal_gets_several_tables_and_loses_nothing(width: int):
-    many = {f"m{i}": Facts(f"m{i}", f"a metric no. {i}") for i in range(6)}
+    many = {f"m{i}": printed(f"m{i}", f"a metric no. {i}") for i in range(6)}
     means = {(method, metric): 0.5 for method in METHODS for metric in many}
     summary = summarise(make_scores(means))
     tables = terminal_tables(summary, METHODS, many, width=width)
@@ -262,5 +271,5 @@ def test_a_narrow_terminal_gets_several_tables_and_loses_nothing(width: int):
     text = console.file.getvalue()
     if width >= 60:
         assert "…" not in text
-        assert all(f"{facts.title} ↑" in text for facts in many.values())
+        assert all(f"{record.title} ↑" in text for record in many.values())
     assert (len(tables) == 1) == (width == 200)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from small_gallery import IMAGES, METHODS, RECORDS, make_case, make_folder, make_scores, paint
 
+from spin_bench.report.about import AboutCase
 from spin_bench.report.numbers import numbers_of
 from spin_bench.report.render import render
-from spin_bench.report.results import AboutCase
 from spin_bench.report.subsets import SEEN, UNSEEN, numbers_of_subsets, subsets
 
 

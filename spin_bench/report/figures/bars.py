@@ -8,15 +8,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spin_bench.report.facts import BOUNDS, MetricFacts, header, number, span
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style, method_colours, printed
+from spin_bench.report.wording import BOUNDS, header, number, span
 
 PANELS = 2  # beside each other
 ROW, HEAD = 0.36, 1.0  # inches of height: a bar, and what a panel needs around its bars
 
 
 @house_style
-def bars(summary: pd.DataFrame, *, methods: Mapping[str, str], records: Mapping[str, MetricFacts]) -> Figure:
+def bars(summary: pd.DataFrame, *, methods: Mapping[str, str], records: Mapping[str, MetricRecord]) -> Figure:
     """A panel a metric, a bar a method (bounding rows are hatched), drawn from 0.
 
     `summary` is what `statistics.comparison.summarise` returns; `methods` maps names to display names, top to bottom.
@@ -28,8 +29,8 @@ def bars(summary: pd.DataFrame, *, methods: Mapping[str, str], records: Mapping[
     cells = summary.set_index(["method", "metric"])
     for axes in grid.flat[len(records) :]:
         axes.set_visible(False)
-    for i, (axes, facts) in enumerate(zip(grid.flat, records.values(), strict=False)):
-        _panel(axes, cells.xs(facts.name, level="metric").reindex(methods), methods, facts)
+    for i, (axes, record) in enumerate(zip(grid.flat, records.values(), strict=False)):
+        _panel(axes, cells.xs(record.name, level="metric").reindex(methods), methods, record)
         if i % across:
             axes.set_yticklabels([])
     counts = summary.loc[summary["metric"].isin(records) & summary["method"].isin(methods), "n"]
@@ -37,7 +38,7 @@ def bars(summary: pd.DataFrame, *, methods: Mapping[str, str], records: Mapping[
     return figure
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, methods: Mapping[str, str], facts: MetricFacts) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, methods: Mapping[str, str], record: MetricRecord) -> None:
     """`rows` has the columns mean, lo, hi, one row a method in the order of `methods`."""
     colours = method_colours(methods)
     places = np.arange(len(methods))
@@ -53,7 +54,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, methods: Mapping[str, str], facts: Me
     ends = np.nan_to_num(np.fmax(hi, mean))  # where the number stands: right of everything that is drawn
     for place, end, value in zip(places, ends, mean, strict=True):
         axes.annotate(
-            printed(number(value, facts.digits)),
+            printed(number(value, record.digits)),
             (max(end, 0.0), float(place)),
             xytext=(5, 0),
             textcoords="offset points",
@@ -68,4 +69,4 @@ def _panel(axes: Axes, rows: pd.DataFrame, methods: Mapping[str, str], facts: Me
     axes.invert_yaxis()
     axes.axvline(0, color=FAINT, linewidth=1)
     axes.locator_params(axis="x", nbins=4)
-    axes.set_title(header(facts), loc="left")
+    axes.set_title(header(record), loc="left")

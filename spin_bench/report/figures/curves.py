@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spin_bench.report.facts import MetricFacts, header
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import WIDTH, house_style, method_colours, method_markers
+from spin_bench.report.wording import header
 
 
 @house_style
 def sweep_curves(
-    points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], facts: MetricFacts, log: bool = False
+    points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], record: MetricRecord, log: bool = False
 ) -> Figure:
     """`points` has the columns method, setting (a number), mean, lo, hi; `setting` is what the axis is called.
 
@@ -40,7 +41,7 @@ def sweep_curves(
     if len(ticks) <= 10:  # the values that were run, not round numbers between them
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
-    axes.set(xlabel=setting, ylabel=header(facts))
+    axes.set(xlabel=setting, ylabel=header(record))
     axes.grid(True)
     figure.legend(loc="outside lower center", ncols=3)
     return figure
@@ -48,7 +49,7 @@ def sweep_curves(
 
 @house_style
 def sweep_path(
-    points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], x: MetricFacts, y: MetricFacts
+    points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], x: MetricRecord, y: MetricRecord
 ) -> Figure:
     """One metric against another, a path a method through the values of the setting, each written at its point.
 

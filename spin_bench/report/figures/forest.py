@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spin_bench.report.facts import MetricFacts, interval, number
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import INK, WIDTH, house_style, method_colours, printed
+from spin_bench.report.wording import interval, number
 
 WORDS = {True: "right is better", False: "left is better", None: "neither side is better"}
 
@@ -25,12 +26,12 @@ def differences(pairs: pd.DataFrame, *, base: str, metric: str) -> pd.DataFrame:
 
 
 @house_style
-def forest(pairs: pd.DataFrame, *, base: str, methods: Mapping[str, str], facts: MetricFacts) -> Figure:
+def forest(pairs: pd.DataFrame, *, base: str, methods: Mapping[str, str], record: MetricRecord) -> Figure:
     """A row for every method but `base`, in the order of `methods`: its mean paired difference and interval.
 
     A filled marker is an interval that excludes 0.
     """
-    rows = differences(pairs, base=base, metric=facts.name).reindex([name for name in methods if name != base])
+    rows = differences(pairs, base=base, metric=record.name).reindex([name for name in methods if name != base])
     colours = method_colours(methods)
     figure = Figure(figsize=(WIDTH, 1.6 + 0.42 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -49,7 +50,7 @@ def forest(pairs: pd.DataFrame, *, base: str, methods: Mapping[str, str], facts:
                 capsize=4,
                 elinewidth=2,
             )
-        text = f"{number(row['diff'], facts.digits)} {interval(row['lo'], row['hi'], facts.digits)}"
+        text = f"{number(row['diff'], record.digits)} {interval(row['lo'], row['hi'], record.digits)}"
         axes.text(1.03, place, printed(text), va="center", fontsize=12, transform=axes.get_yaxis_transform())
     axes.set_yticks(range(len(rows)), [methods[str(name)] for name in rows.index])
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -57,6 +58,6 @@ def forest(pairs: pd.DataFrame, *, base: str, methods: Mapping[str, str], facts:
     axes.margins(x=0.1)
     axes.locator_params(axis="x", nbins=5)
     axes.grid(True, axis="x")
-    unit = f" ({facts.unit})" if facts.unit else ""
-    axes.set_xlabel(f"{facts.title}{unit}, difference from {methods[base]}\n({WORDS[facts.higher_is_better]})")
+    unit = f" ({record.unit})" if record.unit else ""
+    axes.set_xlabel(f"{record.title}{unit}, difference from {methods[base]}\n({WORDS[record.higher_is_better]})")
     return figure

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spin_bench.core.errors import UserError
-from spin_bench.report.facts import MetricFacts, header
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style, method_colours
+from spin_bench.report.wording import header
 
 ACROSS = 3  # panels beside each other
 PANEL = 3.6  # inches of height
@@ -18,7 +19,7 @@ PANEL = 3.6  # inches of height
 
 @house_style
 def slopes(
-    values: pd.DataFrame, *, base: str, rivals: Sequence[str], methods: Mapping[str, str], facts: MetricFacts
+    values: pd.DataFrame, *, base: str, rivals: Sequence[str], methods: Mapping[str, str], record: MetricRecord
 ) -> Figure:
     """A panel a rival. A line has the colour of the method that is better at the case, grey at a tie; means are black.
 
@@ -28,7 +29,7 @@ def slopes(
     for name in (base, *rivals):
         if name not in known:
             raise UserError(f"no scores of {name!r} to draw slopes of; scored are {', '.join(sorted(known))}")
-    table = values["value"].xs(facts.name, level="metric").unstack("method")
+    table = values["value"].xs(record.name, level="metric").unstack("method")
     across = min(ACROSS, len(rivals))
     down = math.ceil(len(rivals) / across)
     figure = Figure(figsize=(WIDTH * across / ACROSS + 0.6, PANEL * down + 0.4), layout="constrained")
@@ -38,9 +39,9 @@ def slopes(
         axes.set_visible(False)
     for axes, rival in zip(grid.flat, rivals, strict=False):
         both = table[[rival, base]]
-        _panel(axes, both, [colours[rival], colours[base]], [methods[rival], methods[base]], facts.higher_is_better)
-    figure.supylabel(header(facts), fontsize=13)
-    figure.supxlabel(f"cases in which each is {'higher' if facts.higher_is_better is None else 'better'}", fontsize=12)
+        _panel(axes, both, [colours[rival], colours[base]], [methods[rival], methods[base]], record.higher_is_better)
+    figure.supylabel(header(record), fontsize=13)
+    figure.supxlabel(f"cases in which each is {'higher' if record.higher_is_better is None else 'better'}", fontsize=12)
     return figure
 
 

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from spin_bench.report.facts import BOUNDS, MetricFacts, header
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import INK, WIDTH, house_style, method_colours, method_markers
+from spin_bench.report.wording import BOUNDS, header
 from spin_bench.statistics.pareto import pareto_front
 
 SIZE = (WIDTH, 5.6)
@@ -17,7 +18,7 @@ SIZE = (WIDTH, 5.6)
 
 @house_style
 def metric_tradeoff(
-    summary: pd.DataFrame, *, x: MetricFacts, y: MetricFacts, methods: Mapping[str, str], title: str = ""
+    summary: pd.DataFrame, *, x: MetricRecord, y: MetricRecord, methods: Mapping[str, str], title: str = ""
 ) -> Figure:
     """One metric against another with both intervals, and the Pareto front of the means.
 
@@ -36,7 +37,7 @@ def metric_tradeoff(
 
 @house_style
 def cost_tradeoff(
-    summary: pd.DataFrame, costs: pd.DataFrame, *, y: MetricFacts, methods: Mapping[str, str], title: str = ""
+    summary: pd.DataFrame, costs: pd.DataFrame, *, y: MetricRecord, methods: Mapping[str, str], title: str = ""
 ) -> Figure:
     """A metric with its interval against the seconds an image takes (logarithmic), and the Pareto front.
 

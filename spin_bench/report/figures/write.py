@@ -6,13 +6,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spin_bench.report.facts import BOUNDS, MetricFacts
+from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.bars import bars
 from spin_bench.report.figures.forest import forest
 from spin_bench.report.figures.slopes import slopes
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
 from spin_bench.report.numbers import Numbers
+from spin_bench.report.wording import BOUNDS
 from spin_bench.statistics.comparison import per_case
 
 SIMILARITY, COHERENCE = ("judge_i", "clip_i"), ("coherence",)  # how the names of these metrics start
@@ -29,7 +30,8 @@ def write_figures(numbers: Numbers, costs: pd.DataFrame, folder: Path) -> list[P
 
 def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     summary, pairs, methods, records = numbers.summary, numbers.pairs, numbers.sheet.methods, numbers.sheet.records
-    similarity, coherence = similarity_and_coherence(records)
+    valued = set(summary.loc[summary["n"] > 0, "metric"])
+    similarity, coherence = similarity_and_coherence({name: r for name, r in records.items() if name in valued})
     if similarity and coherence:
         yield "similarity_coherence", metric_tradeoff(summary, x=similarity, y=coherence, methods=methods)
     yield "bars", bars(summary, methods=methods, records=records)
@@ -37,25 +39,25 @@ def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figur
     competing = [name for name in methods if name not in BOUNDS and "@" not in name]
     values = per_case(numbers.scores)
     scored = set(values.index.get_level_values("method"))
-    for facts in (similarity, coherence):
-        if facts is None:
+    for record in (similarity, coherence):
+        if record is None:
             continue
         if costs["seconds_per_image"].notna().any():
-            yield f"cost_{facts.name}", cost_tradeoff(summary, costs, y=facts, methods=methods)
+            yield f"cost_{record.name}", cost_tradeoff(summary, costs, y=record, methods=methods)
         if len(competing) < 2:
             continue
         rivals = {name: methods[name] for name in competing}
-        yield f"differences_{facts.name}", forest(pairs, base=competing[0], methods=rivals, facts=facts)
+        yield f"differences_{record.name}", forest(pairs, base=competing[0], methods=rivals, record=record)
         others = [name for name in competing[1:] if name in scored]
         if others and competing[0] in scored:
-            figure = slopes(values, base=competing[0], rivals=others, methods=methods, facts=facts)
-            yield f"slopes_{facts.name}", figure
+            figure = slopes(values, base=competing[0], rivals=others, methods=methods, record=record)
+            yield f"slopes_{record.name}", figure
 
 
-def similarity_and_coherence(records: Mapping[str, MetricFacts]) -> tuple[MetricFacts | None, MetricFacts | None]:
+def similarity_and_coherence(records: Mapping[str, MetricRecord]) -> tuple[MetricRecord | None, MetricRecord | None]:
     """The first metric of each kind; None where there is none."""
     return _first(records, SIMILARITY), _first(records, COHERENCE)
 
 
-def _first(records: Mapping[str, MetricFacts], start: tuple[str, ...]) -> MetricFacts | None:
-    return next((facts for name, facts in records.items() if name.startswith(start)), None)
+def _first(records: Mapping[str, MetricRecord], start: tuple[str, ...]) -> MetricRecord | None:
+    return next((record for name, record in records.items() if name.startswith(start)), None)

@@ -30,10 +30,10 @@ function picture(source, name, side) {
   return Object.assign(element("button", { className: "pic", title: name, tabIndex: -1 }, image), { side });
 }
 
-function cell(pictures, hidden, caption, className = "") {
+function cell(pictures, hidden, caption, className = "", about = "") {
   const pics = element("div", { className: `pics ${["", "", "two"][pictures.length] ?? "many"}` }, ...pictures);
   if (hidden > 0) pics.append(element("span", { className: "rest", textContent: `+${hidden}` }));
-  return element("figure", { className: "cell" }, pics, element("figcaption", { textContent: caption, className }));
+  return element("figure", { className: "cell" }, pics, element("figcaption", { textContent: caption, className, title: about }));
 }
 
 function fill(row) {
@@ -47,15 +47,24 @@ function fill(row) {
     const pictures = ks.slice(0, SHOWN).map((k) => picture(paintedPath(item, m, k), `${data.methods[m].title} · ${k}`, { m, k }));
     const competing = data.methods[m].competes && known.length > 1 && values[m] !== null;
     const best = better && competing && values[m] * better === Math.max(...known);
-    return cell(pictures, ks.length - SHOWN, ks.length ? caption(values[m], metric) : "no picture", best ? "best" : "");
+    const value = ks.length ? caption(values[m], metric) : "no picture";
+    const odd = oddities(item, m);
+    return cell(pictures, ks.length - SHOWN, [value, ...odd].join(" ⚠ "), odd.length ? "odd" : best ? "best" : "", odd.join("; "));
   });
   row.querySelector(".tiles").replaceChildren(...inputs, ...painted);
   mark();
 }
 
+/** What is wrong with a method's pictures of a case: why some are missing, how many are of one colour. */
+function oddities(item, m) {
+  const kinds = Object.values(item.flags[m]);
+  const flagged = [...new Set(kinds)].map((kind) => `${kinds.filter((other) => other === kind).length} ${kind}`);
+  return item.failures[m] ? [item.failures[m], ...flagged] : flagged;
+}
+
 function caption(value, metric) {
-  const facts = data.metrics[metric];
-  return facts ? `${facts.title} ${printed(value, facts)}` : "";
+  const record = data.metrics[metric];
+  return record ? `${record.title} ${printed(value, record)}` : "";
 }
 
 function empty(row) {

@@ -1,0 +1,134 @@
+"""about.json of a results folder: what its other files do not say, written by the fold and checked when it is read."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dacite import Config, from_dict
+
+from spin_bench.core.files import write_whole
+from spin_bench.core.metric_record import MetricRecord
+
+ABOUT = "about.json"
+PRINTED = ("name", "title", "higher_is_better", "unit", "digits", "encoder")  # what is kept of a metric's record
+LATER = ("failures", "reasons")  # fields that older folders do not have; nothing in them leaves no trace
+MOST_DIGITS = 12
+
+T = TypeVar("T")
+OfCase = Mapping[tuple[str, str], T]  # (method, case) -> something
+
+
+@dataclass(frozen=True)
+class AboutCase:
+    """What a page says of a case."""
+
+    id: str
+    domain: str
+    prompt: str
+    novel: bool = False  # none of the models was trained on its object
+
+
+@dataclass(frozen=True)
+class About:
+    """What a results folder is, apart from its numbers and pictures."""
+
+    title: str
+    notes: tuple[str, ...]
+    methods: Mapping[str, str]  # rows of the table: name -> display name
+    records: Mapping[str, MetricRecord]  # its columns
+    ranked: tuple[str, ...]  # methods that choose among their own images
+    cases: tuple[AboutCase, ...]
+    painted: OfCase[tuple[int, ...]]  # image numbers, the favourite first
+    failures: OfCase[str] = field(default_factory=dict)  # why a case lacks images of a method
+    reasons: Mapping[str, str] = field(default_factory=dict)  # metric -> why it has no value at all
+
+
+@dataclass(frozen=True)
+class _Content:
+    """The file as JSON has it."""
+
+    title: str
+    notes: list[str]
+    methods: dict[str, str]
+    records: dict[str, MetricRecord]
+    ranked: list[str]
+    cases: list[AboutCase]
+    painted: dict[str, dict[str, list[int]]]  # method -> case -> image numbers
+    failures: dict[str, dict[str, str]] = field(default_factory=dict)  # method -> case -> reason
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def write_about(folder: Path, about: About) -> None:
+    """Write about.json into a results folder."""
+    records = {name: {fact: getattr(record, fact) for fact in PRINTED} for name, record in about.records.items()}
+    content = {
+        "title": about.title,
+        "notes": about.notes,
+        "methods": dict(about.methods),
+        "records": records,
+        "ranked": about.ranked,
+        "cases": [asdict(case) for case in about.cases],
+        "painted": _nested(about.painted),
+        "failures": _nested(about.failures),
+        "reasons": dict(about.reasons),
+    }
+    kept = {name: value for name, value in content.items() if value or name not in LATER}
+    write_whole(folder / ABOUT, (json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_about(folder: Path) -> About:
+    """Read about.json; one that is unreadable, incomplete or contradicts itself is a `ValueError` or `DaciteError`."""
+    content = from_dict(_Content, json.loads((folder / ABOUT).read_text("utf-8")), Config(strict=True))
+    _check(content)
+    return About(
+        title=content.title,
+        notes=tuple(content.notes),
+        methods=content.methods,
+        records=content.records,
+        ranked=tuple(content.ranked),
+        cases=tuple(content.cases),
+        painted={place: tuple(ks) for place, ks in _flat(content.painted).items()},
+        failures=_flat(content.failures),
+        reasons=content.reasons,
+    )
+
+
+def _check(content: _Content) -> None:
+    """Raise `ValueError` for a name that nothing else knows, or a value that no page could show."""
+    cases = [case.id for case in content.cases]
+    if len(set(cases)) < len(cases):
+        raise ValueError("a case is given twice")
+    of_methods = {*content.ranked, *content.painted, *content.failures}
+    _known("method", of_methods, content.methods)
+    _known(
+        "case", {case for rows in (content.painted, content.failures) for row in rows.values() for case in row}, cases
+    )
+    _known("metric", content.reasons, content.records)
+    for name in (*content.methods, *cases):
+        if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+            raise ValueError(f"{name!r} is no name of a folder")
+    for name, record in content.records.items():
+        if record.name != name or isinstance(record.digits, bool) or not 0 <= record.digits <= MOST_DIGITS:
+            raise ValueError(f"the record of metric {name!r} names another one, or has {record.digits} digits")
+    for ks in _flat(content.painted).values():
+        if any(isinstance(k, bool) or k < 0 for k in ks) or len(set(ks)) < len(ks):
+            raise ValueError(f"{ks} are no image numbers")
+
+
+def _known(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in sorted(set(names) - set(known)):
+        raise ValueError(f"unknown {kind} {name!r}")
+
+
+def _nested(cells: OfCase[T]) -> dict[str, dict[str, T]]:
+    """(method, case) -> something, as method -> case -> something."""
+    rows: dict[str, dict[str, T]] = {}
+    for (method, case), value in cells.items():
+        rows.setdefault(method, {})[case] = value
+    return rows
+
+
+def _flat(rows: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], Any]:
+    return {(method, case): value for method, row in rows.items() for case, value in row.items()}

@@ -1,0 +1,38 @@
+"""Pictures of one colour: what a painter leaves behind that failed without a word."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+BLACK, PLAIN = "black", "one colour"
+SHRINKS = 20  # times that a picture of one colour shrinks as PNG at the very least; any other is not even decoded
+
+Flags = Mapping[tuple[str, str, int], str]  # (method, case, image) -> BLACK or PLAIN
+
+
+def flag_of(path: Path) -> str:
+    """Say what is odd about a picture file: `BLACK`, `PLAIN` or "" ; `OSError` if it is no picture."""
+    with Image.open(path) as picture:
+        if path.stat().st_size * SHRINKS > picture.width * picture.height * len(picture.getbands()) + 4096:
+            return ""
+        colours = picture.convert("RGB").getextrema()
+    if any(low != high for low, high in colours):
+        return ""
+    return PLAIN if any(high for _, high in colours) else BLACK
+
+
+def flagged(pictures: Mapping[tuple[str, str, int], Path]) -> Flags:
+    """Find the pictures of one colour among files by (method, case, image)."""
+    flags = {place: flag_of(path) for place, path in pictures.items()}
+    return {place: flag for place, flag in flags.items() if flag}
+
+
+def flag_notes(flags: Flags, methods: Mapping[str, str]) -> Sequence[str]:
+    """One line for the notes under the table, or none."""
+    counts = [
+        f"{title} {sum(method == name for method, _, _ in flags)}"
+        for name, title in methods.items()
+        if any(method == name for method, _, _ in flags)
+    ]
+    return [f"Flagged as black or of one colour: {len(flags)} pictures ({', '.join(counts)})."] if counts else []
