@@ -10,8 +10,9 @@ from rich.text import Text
 from spin_bench.core.errors import UserError
 from spin_bench.methods.registry import methods
 from spin_bench.report.results import read_results
-from spin_bench.report.votes import bradley_terry, read_votes
+from spin_bench.report.votes import read_votes
 from spin_bench.report.wording import interval, number
+from spin_bench.statistics.bradley_terry import bradley_terry
 
 
 def votes_command(words: Sequence[str], console: Console) -> int:

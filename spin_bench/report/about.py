@@ -15,6 +15,8 @@ ABOUT = "about.json"
 PRINTED = ("name", "title", "higher_is_better", "unit", "digits", "encoder")  # what is kept of a metric's record
 LATER = ("failures", "reasons")  # fields that older folders do not have; nothing in them leaves no trace
 MOST_DIGITS = 12
+MOST_IMAGES = 10**6  # of a case
+LONGEST_NAME = 200  # bytes of a folder's
 
 T = TypeVar("T")
 OfCase = Mapping[tuple[str, str], T]  # (method, case) -> something
@@ -80,7 +82,9 @@ def write_about(folder: Path, about: About) -> None:
 
 def read_about(folder: Path) -> About:
     """Read about.json; one that is unreadable, incomplete or contradicts itself is a `ValueError` or `DaciteError`."""
-    content = from_dict(_Content, json.loads((folder / ABOUT).read_text("utf-8")), Config(strict=True))
+    values = json.loads((folder / ABOUT).read_text("utf-8"))
+    json.dumps(values, ensure_ascii=False).encode()  # what cannot be written again is refused now
+    content = from_dict(_Content, values, Config(strict=True))
     _check(content)
     return About(
         title=content.title,
@@ -107,13 +111,13 @@ def _check(content: _Content) -> None:
     )
     _known("metric", content.reasons, content.records)
     for name in (*content.methods, *cases):
-        if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+        if name in ("", ".", "..") or any(sign in name for sign in "/\\\0") or len(name.encode()) > LONGEST_NAME:
             raise ValueError(f"{name!r} is no name of a folder")
     for name, record in content.records.items():
         if record.name != name or isinstance(record.digits, bool) or not 0 <= record.digits <= MOST_DIGITS:
             raise ValueError(f"the record of metric {name!r} names another one, or has {record.digits} digits")
     for ks in _flat(content.painted).values():
-        if any(isinstance(k, bool) or k < 0 for k in ks) or len(set(ks)) < len(ks):
+        if any(isinstance(k, bool) or not 0 <= k < MOST_IMAGES for k in ks) or len(set(ks)) < len(ks):
             raise ValueError(f"{ks} are no image numbers")
 
 

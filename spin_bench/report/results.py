@@ -92,7 +92,7 @@ def _costs(path: Path) -> pd.DataFrame:
 def _provenance(path: Path) -> Mapping[str, Any]:
     """Provenance whose parts that a page or another command reads are there."""
     provenance: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    made_line(provenance)
+    made_line(provenance).encode()
     for name in ("methods", "samples", "metrics"):
         dict(provenance.get(name, {}).items())
     for method in provenance["methods"].values():

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from spin_bench.statistics.comparison import summarise
 
 POINTS = ["method", "setting", "metric", "mean", "lo", "hi", "n", "missing"]
 INDEX = "sweep.json"  # stands in the folder of a sweep's jobs
+LARGEST = 1e300  # that an axis can hold
 LOG_FROM = 20  # largest over smallest value from which on an axis is logarithmic
 
 
@@ -51,14 +51,17 @@ def swept(results: Sequence[Results]) -> tuple[str, dict[tuple[int, str], float]
             if len({str(settings[i, method].get(name)) for i in range(len(results))}) > 1:
                 varying.setdefault(name, []).append(method)
     if len(varying) != 1:
-        found = f"they differ in {', '.join(sorted(varying))}" if varying else "no setting of a method differs"
-        raise UserError(f"a sweep is over one setting of the same methods, but {found}; spin-bench diff A B says more")
+        fault = f"they differ in {', '.join(sorted(varying))}" if varying else "no setting of a method differs"
+        raise UserError(f"a sweep is over one setting of the same methods, but {fault}; spin-bench diff A B says more")
     [(name, methods)] = varying.items()
-    values = {(i, m): settings[i, m][name] for i in range(len(results)) for m in methods}
-    for value in values.values():
-        if not isinstance(value, Real) or isinstance(value, bool):
-            raise UserError(f"{name}={value} is no number to draw a curve over: compare pairs with spin-bench diff A B")
-    return name, {place: float(value) for place, value in values.items()}
+    return name, {(i, m): _number(name, settings[i, m].get(name)) for i in range(len(results)) for m in methods}
+
+
+def _number(name: str, value: object) -> float:
+    """The value of a setting as a point on an axis; `UserError` if it is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
+        return float(value)
+    raise UserError(f"{name}={value!s:.40} is no number to draw a curve over: compare pairs with spin-bench diff A B")
 
 
 def sweep_points(results: Sequence[Results], values: Mapping[tuple[int, str], float]) -> pd.DataFrame:
@@ -106,9 +109,9 @@ def _table(
     rows = []
     for method, title in methods.items():
         for value in sorted(points.loc[points["method"] == method, "setting"].unique()):
-            found = [(cells[method, value, metric], record) for metric, record in records.items()]
-            texts = [f"{number(c.mean, f.digits)} {interval(c.lo, c.hi, f.digits)}".rstrip() for c, f in found]
-            rows.append([title, f"{value:g}", *texts, str(max(c.n for c, _ in found))])
+            own = [(cells[method, value, metric], record) for metric, record in records.items()]
+            texts = [f"{number(c.mean, r.digits)} {interval(c.lo, c.hi, r.digits)}".rstrip() for c, r in own]
+            rows.append([title, f"{value:g}", *texts, str(max((c.n for c, _ in own), default=0))])
     head = ["Method", name, *(header(record) for record in records.values()), "n"]
     text = legend_of_cells().partition(" Bold")[0]  # nothing is bold: no row is tested against another
     return "\n\n".join([f"# Sweep of {name}", markdown_table(head, rows), text, *notes[:1]]) + "\n"

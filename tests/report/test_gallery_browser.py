@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from small_gallery import METHODS, NASTY, RECORDS, data_of, gallery_of, make_case, make_folder, write_results
 
-from spin_bench.report.votes import bradley_terry, read_votes
+from spin_bench.report.votes import read_votes
+from spin_bench.statistics.bradley_terry import bradley_terry
 
 
 @pytest.fixture(scope="module")
