@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-BLACK, PLAIN = "black", "one colour"
+BLACK, PLAIN = "black", "of one colour"
 SHRINKS = 20  # times that a picture of one colour shrinks as PNG at the very least; any other is not even decoded
 
 Flags = Mapping[tuple[str, str, int], str]  # (method, case, image) -> BLACK or PLAIN

@@ -2,13 +2,25 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from small_gallery import METHODS, NASTY, RECORDS, data_of, gallery_of, make_case, make_folder, write_results
+from small_gallery import (
+    METHODS,
+    NASTY,
+    RECORDS,
+    data_of,
+    gallery_of,
+    make_case,
+    make_folder,
+    make_scores,
+    paint,
+    write_results,
+)
 
 from spin_bench.report.votes import read_votes
 from spin_bench.statistics.bradley_terry import bradley_terry
@@ -243,3 +255,18 @@ def test_browser_opens_and_sorts_the_whole_benchmark_in_time(browser: Any, tmp_p
     last = "[...document.querySelectorAll('.row')]"
     assert wait_for(browser, f"{last}.at(-1).querySelectorAll('img').length") == 27
     assert wait_for(browser, f"{last}[0].querySelectorAll('img').length === 0")
+
+
+def test_browser_shows_a_failure_with_its_reason_and_finds_it(browser: Any, tmp_path: Path):
+    cases = [make_case(i, "real", f"prompt {i}") for i in range(4)]
+    images = {"spin": range(2), "uni_paint": range(2)}
+    paint(tmp_path, cases, dict.fromkeys(images, 2))
+    results = make_folder(tmp_path, cases, images, make_scores(cases, dict.fromkeys(images, 2)))
+    place, reason = ("uni_paint", cases[2].id), "no <b>memory</b>"
+    about = replace(results.about, painted={**results.about.painted, place: ()}, failures={place: reason})
+    page = gallery_of(replace(results, about=about), flags={("spin", cases[1].id, 0): "black"})
+    browser.get(page.as_uri())
+    odd = "document.querySelector('.row .odd')?.textContent"
+    for subset, case, words in (("with a failure", 2, reason), ("with a flagged picture", 1, "1 black")):
+        choose(browser, subset=subset)
+        assert order(browser) == [cases[case].id] and wait_for(browser, odd) == words

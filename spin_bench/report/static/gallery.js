@@ -30,10 +30,11 @@ function picture(source, name, side) {
   return Object.assign(element("button", { className: "pic", title: name, tabIndex: -1 }, image), { side });
 }
 
-function cell(pictures, hidden, caption, className = "", about = "") {
+function cell(pictures, hidden, caption, className = "", odd = "") {
   const pics = element("div", { className: `pics ${["", "", "two"][pictures.length] ?? "many"}` }, ...pictures);
   if (hidden > 0) pics.append(element("span", { className: "rest", textContent: `+${hidden}` }));
-  return element("figure", { className: "cell" }, pics, element("figcaption", { textContent: caption, className, title: about }));
+  if (odd) pics.append(element("span", { className: "odd", textContent: odd, title: odd }));
+  return element("figure", { className: "cell" }, pics, element("figcaption", { textContent: caption, className }));
 }
 
 function fill(row) {
@@ -48,8 +49,7 @@ function fill(row) {
     const competing = data.methods[m].competes && known.length > 1 && values[m] !== null;
     const best = better && competing && values[m] * better === Math.max(...known);
     const value = ks.length ? caption(values[m], metric) : "no picture";
-    const odd = oddities(item, m);
-    return cell(pictures, ks.length - SHOWN, [value, ...odd].join(" ⚠ "), odd.length ? "odd" : best ? "best" : "", odd.join("; "));
+    return cell(pictures, ks.length - SHOWN, value, best ? "best" : "", oddities(item, m).join("; "));
   });
   row.querySelector(".tiles").replaceChildren(...inputs, ...painted);
   mark();
