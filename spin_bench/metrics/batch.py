@@ -61,9 +61,9 @@ def reference_photo(case: Case) -> Tensor:
 def check_sizes(case: Case, painted: Image.Image) -> None:
     """Raises `UserError` where picture, mask and background of a case do not lie on each other."""
     wide, high = case.background.size
-    for what, found in (("picture", painted), ("mask", case.mask)):
-        if found.size != (wide, high):
-            size = f"{found.width}x{found.height} px"
+    for what, image in (("picture", painted), ("mask", case.mask)):
+        if image.size != (wide, high):
+            size = f"{image.width}x{image.height} px"
             raise UserError(f"case {case.id}: its {what} is {size}, its background {wide}x{high} px: give it that size")
     if painted.mode not in EIGHT_BIT:
         raise UserError(f"case {case.id}: a picture of mode {painted.mode} has no fixed white: save it as 8-bit RGB")

@@ -16,7 +16,7 @@ from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.batch import Batch, PatchClip, context_box, square_crop
 from spin_bench.metrics.faults import SEAMS, SEAMS_AND_STYLES, STYLES
-from spin_bench.metrics.metric import BOX, COSINE, CROPPED, TEXT, metric
+from spin_bench.metrics.metric import BOX, CROPPED, by_clip, by_words
 from spin_bench.models.stack import ClipModel
 
 TEMPERATURE = 100.0  # what CLIP multiplies its cosines with
@@ -31,8 +31,8 @@ GOOD = ("a natural seamless photo", "a harmonious picture", "a picture painted i
 BAD = ("a badly pasted collage", "a picture with a pasted patch", "a picture of two pieces that do not match")
 
 _CONTEXT = "box of the mask enlarged 1.5 times inside the picture, padded to a square with mid-grey"
-_by_clip = partial(metric, higher_is_better=True, range=COSINE, encoder="clip", uses=("clip",), claims=SEAMS_AND_STYLES)
-_by_words = partial(_by_clip, uses=TEXT)
+_by_clip = partial(by_clip, claims=SEAMS_AND_STYLES)
+_by_words = partial(by_words, claims=SEAMS_AND_STYLES)
 
 
 @_by_clip(

@@ -136,11 +136,11 @@ def _stages(batch: Batch) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """(features of G, of S, weights inside, weights outside) of every stage."""
     network = batch.encoders["stages"]
     painted, scenes = (network(pictures.to(batch.stack.device)) for pictures in (batch.images, batch.backgrounds))
-    found = []
+    stages = []
     for g, s in zip(painted, scenes, strict=True):
         inside = F.adaptive_avg_pool2d(batch.masks.to(g.device), g.shape[-2:])
-        found.append((g, s, inside, 1 - inside))
-    return found
+        stages.append((g, s, inside, 1 - inside))
+    return stages
 
 
 def _gram(features: Tensor, weights: Tensor) -> Tensor:

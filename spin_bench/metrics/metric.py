@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -99,3 +100,9 @@ def _joined(kind: type[M], title: str, preset: str, record: dict[str, Any]) -> C
         return kind(name=f"{compute.__name__}{suffix}", title=f"{title}{suffix}", compute=compute, **record)
 
     return join
+
+
+# what the records of one encoder share
+by_clip = partial(metric, higher_is_better=True, range=COSINE, encoder="clip", uses=("clip",))
+by_words = partial(by_clip, uses=TEXT)
+by_lpips = partial(metric, higher_is_better=False, range=(0, 4), encoder="perceptual", uses=("perceptual",))

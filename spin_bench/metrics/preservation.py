@@ -1,6 +1,7 @@
 """How much of the scene outside the mask is still there."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.faults import SCENE
-from spin_bench.metrics.metric import metric
+from spin_bench.metrics.metric import by_lpips, metric
 
 PSNR_CAP = 100.0  # dB; equal pixels have an infinite PSNR, and a mean over cases needs a number
 PIXELS_TOGETHER = 2**18
@@ -18,7 +19,9 @@ WINDOW = 11  # px; SSIM's Gaussian window of sigma 1.5 (Wang et al. 2004) is cut
 LEVELS = "8-bit RGB as floats in [0, 1]"
 FULL_MASK = "where the mask leaves no pixel"
 
-_BACKGROUND = "painted picture with its background"
+BACKGROUND = "painted picture with its background"
+
+on_levels = partial(metric, compares=BACKGROUND, resize="none", colour=LEVELS, missing=FULL_MASK, claims=SCENE)
 
 
 def levels(images: Tensor) -> Tensor:
@@ -56,65 +59,47 @@ def ssim_outside(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
     return (inner * whole).sum((1, 2)) / whole.sum((1, 2))
 
 
-@metric(
+@on_levels(
     title="MSE-BG",
     higher_is_better=False,
     range=(0, 1),
     digits=5,
-    compares=_BACKGROUND,
-    resize="none",
     mask="squared error averaged over unmasked pixels and channels",
-    colour=LEVELS,
-    missing=FULL_MASK,
-    claims=SCENE,
 )
 def mse_bg(batch: Batch) -> Tensor:
     """Mean squared error of painted picture and background, over unmasked pixels and channels."""
     return over_backgrounds(batch, mean_squared_error)
 
 
-@metric(
+@on_levels(
     title="PSNR-BG",
     higher_is_better=True,
     range=(0, PSNR_CAP),
     unit="dB",
     digits=2,
-    compares=_BACKGROUND,
-    resize="none",
     mask="squared error averaged over unmasked pixels and channels; equal pixels count as 100 dB",
-    colour=LEVELS,
-    missing=FULL_MASK,
-    claims=SCENE,
 )
 def psnr_bg(batch: Batch) -> Tensor:
     """Peak signal-to-noise ratio in dB of the same error; equal pixels count as PSNR_CAP."""
     return decibels(mse_bg(batch))
 
 
-@metric(
+@on_levels(
     title="SSIM-BG",
     higher_is_better=True,
     range=(-1, 1),
-    compares=_BACKGROUND,
-    resize="none",
     mask="mean over 11 px windows (Gaussian, sigma 1.5) wholly inside the picture and outside the mask",
-    colour=LEVELS,
     missing="where no such window fits",
     source="Wang et al. 2004, by torchmetrics",
-    claims=SCENE,
 )
 def ssim_bg(batch: Batch) -> Tensor:
     """Structural similarity (Wang et al. 2004) of the windows that the mask does not touch."""
     return over_backgrounds(batch, ssim_outside)
 
 
-@metric(
+@by_lpips(
     title="LPIPS-BG",
-    higher_is_better=False,
-    range=(0, 4),
-    encoder="perceptual",
-    uses=("perceptual",),
-    compares=_BACKGROUND,
+    compares=BACKGROUND,
     resize="none",
     mask="masked pixels mid-grey in both",
     missing=FULL_MASK,

@@ -4,17 +4,13 @@ from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.faults import IDENTITY
-from spin_bench.metrics.metric import BOX, COSINE, CROPPED, ON_GREY, TEXT, metric
+from spin_bench.metrics.metric import BOX, COSINE, CROPPED, ON_GREY, by_clip, by_lpips, by_words, metric
 
 _OBJECT = "painted crop with the reference's object"
 
 
-@metric(
+@by_clip(
     title="CLIP-I",
-    higher_is_better=True,
-    range=COSINE,
-    encoder="clip",
-    uses=("clip",),
     compares=_OBJECT,
     crop=BOX,
     resize=CROPPED,
@@ -26,12 +22,8 @@ def clip_i_crop(batch: Batch) -> Tensor:
     return (batch.clip_crops * batch.clip_references).sum(1)
 
 
-@metric(
+@by_clip(
     title="CLIP-I photo",
-    higher_is_better=True,
-    range=COSINE,
-    encoder="clip",
-    uses=("clip",),
     compares="painted crop with the whole reference photo",
     crop=BOX,
     resize=CROPPED,
@@ -42,12 +34,8 @@ def clip_i_photo(batch: Batch) -> Tensor:
     return (batch.clip_crops * batch.clip_photos).sum(1)
 
 
-@metric(
+@by_clip(
     title="CLIP-I truth",
-    higher_is_better=True,
-    range=COSINE,
-    encoder="clip",
-    uses=("clip",),
     compares="painted crop with the same crop of the true composite",
     crop=BOX,
     resize=CROPPED,
@@ -76,12 +64,8 @@ def judge_i_crop(batch: Batch) -> Tensor:
     return (batch.judge_crops * batch.judge_references).sum(1)
 
 
-@metric(
+@by_words(
     title="CLIP-T",
-    higher_is_better=True,
-    range=COSINE,
-    encoder="clip",
-    uses=TEXT,
     compares="whole painted picture with the prompt",
     claims=("untouched", "wrong_object", "colour_shift", "blurred"),
 )
@@ -90,12 +74,8 @@ def clip_t(batch: Batch) -> Tensor:
     return (batch.clip_images * batch.clip_prompts).sum(1)
 
 
-@metric(
+@by_words(
     title="CLIP-T crop",
-    higher_is_better=True,
-    range=COSINE,
-    encoder="clip",
-    uses=TEXT,
     compares="painted crop with the prompt",
     crop=BOX,
     resize=CROPPED,
@@ -106,12 +86,8 @@ def clip_t_crop(batch: Batch) -> Tensor:
     return (batch.clip_crops * batch.clip_prompts).sum(1)
 
 
-@metric(
+@by_lpips(
     title="LPIPS-FG",
-    higher_is_better=False,
-    range=(0, 4),
-    encoder="perceptual",
-    uses=("perceptual",),
     compares=_OBJECT,
     crop=BOX,
     resize=CROPPED,

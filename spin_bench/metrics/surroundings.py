@@ -7,7 +7,7 @@ from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.batch import Batch, square_crop
 from spin_bench.metrics.faults import PASTES
-from spin_bench.metrics.metric import BOX, COSINE, CROPPED, metric
+from spin_bench.metrics.metric import BOX, CROPPED, by_clip
 
 
 def surroundings(case: Case) -> Tensor:
@@ -19,12 +19,9 @@ def surroundings(case: Case) -> Tensor:
     return square_crop(image * keep, (0, 0, *case.reference.size))
 
 
-@metric(
+@by_clip(
     title="CLIP-I surroundings",
     higher_is_better=False,
-    range=COSINE,
-    encoder="clip",
-    uses=("clip",),
     compares="painted crop with what surrounds the reference's object",
     crop=BOX,
     resize=CROPPED,

@@ -43,8 +43,8 @@ def settings_of(changes: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield from settings_of(value, f"{prefix}{name}.")
         elif prefix or name != "title":
-            shown = str(value).lower() if isinstance(value, bool) else value
-            yield f"{prefix}{name}={shown if shown != '' else QUOTES}"
+            text = str(value).lower() if isinstance(value, bool) else value
+            yield f"{prefix}{name}={text if text != '' else QUOTES}"
 
 
 def ablation_rows(variants: Mapping[str, Mapping[str, Any]], folder: Path, *, subset: str = "") -> list[list[str]]:
@@ -60,11 +60,11 @@ def ablation_rows(variants: Mapping[str, Mapping[str, Any]], folder: Path, *, su
     for variant, changes in variants.items():
         cells, counts = [], []
         for metric in METRICS:
-            found = columns.get(metric)
-            if found is None or variant not in found.index:
+            differing = columns.get(metric)
+            if differing is None or variant not in differing.index:
                 cells.append(DASH)
                 continue
-            row = found.loc[variant]
+            row = differing.loc[variant]
             counts.append(int(row["n"]))
             text = f"{number(row['diff'], 3)} {interval(row['lo'], row['hi'], 3)}"
             cells.append(f"**{text}**" if row["lo"] > 0 or row["hi"] < 0 else text)
@@ -78,8 +78,8 @@ def _table(path: Path, subset: str = "") -> pd.DataFrame | None:
     if not path.exists():
         return None
     table = pd.read_csv(path)
-    chosen = table[table["subset"] == subset] if subset else table
-    return None if chosen.empty else chosen
+    rows = table[table["subset"] == subset] if subset else table
+    return None if rows.empty else rows
 
 
 def measured(experiments: Path, results: Path) -> str:

@@ -22,15 +22,15 @@ PASSED_OVER = ("root", "key")
 
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[tuple[str, str, str]]]:
     """Part of the provenance -> (name, value of a, value of b) where they differ; parts that agree are left out."""
-    found = {}
+    parts = {}
     for part in PARTS:
         both = [leaves(side) for side in _sides(a.get(part, {}), b.get(part, {}), shared=part in ROWS)]
         names = [name for name in dict.fromkeys([*both[0], *both[1]]) if name.rpartition(".")[2] not in PASSED_OVER]
         values = [(name, *(str(side.get(name, ABSENT)) for side in both)) for name in names]
         lines = [(name, before, after) for name, before, after in values if before != after]
         if lines:
-            found[part] = lines
-    return found
+            parts[part] = lines
+    return parts
 
 
 def _sides(a: Mapping[str, Any], b: Mapping[str, Any], *, shared: bool) -> list[Mapping[str, Any]]:
@@ -52,10 +52,10 @@ def moves(a: Results, b: Results) -> pd.DataFrame:
     left, right = (summarise(side.scores, methods=rows, metrics=columns).set_index(index) for side in (a, b))
     values = [per_case(side.scores, methods=rows, metrics=columns)["value"] for side in (a, b)]
     apart = (values[1] - values[0]).groupby(level=index)  # of cases that one side lacks: NaN
-    cells = {cell: found.to_numpy() for cell, found in apart}
+    cells = {cell: diffs.to_numpy() for cell, diffs in apart}
     intervals = dict(zip(cells, bootstrap_intervals([*cells.values()]), strict=True))
     table = left.join(right, lsuffix="_a", rsuffix="_b")
-    known = {cell: found[~np.isnan(found)] for cell, found in cells.items()}
+    known = {cell: diffs[~np.isnan(diffs)] for cell, diffs in cells.items()}
     table["diff"] = [known[cell].mean() if len(known[cell]) else np.nan for cell in table.index]
     table["lo"] = [intervals[cell][0] for cell in table.index]
     table["hi"] = [intervals[cell][1] for cell in table.index]

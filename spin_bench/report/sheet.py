@@ -115,7 +115,7 @@ def _counts(
     """`Spin: CLIP-I 2, LPIPS 1; BLD: LPIPS 3`, in the table's order and without zeros."""
     parts = []
     for method, name in methods.items():
-        found = [(record.title, counts.get((method, metric), 0)) for metric, record in records.items()]
-        if any(count for _, count in found):
-            parts.append(f"{name}: " + ", ".join(f"{title} {count}" for title, count in found if count))
+        own = [(record.title, counts.get((method, metric), 0)) for metric, record in records.items()]
+        if any(count for _, count in own):
+            parts.append(f"{name}: " + ", ".join(f"{title} {count}" for title, count in own if count))
     return "; ".join(parts)

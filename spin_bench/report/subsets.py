@@ -21,11 +21,11 @@ def names_of(case: AboutCase) -> tuple[str, str]:
 
 def subsets(cases: Sequence[AboutCase]) -> dict[str, frozenset[str]]:
     """Name -> ids of its cases, in the order of the names; what every case belongs to is no subset."""
-    found: dict[str, set[str]] = {}
+    members: dict[str, set[str]] = {}
     for case in cases:
         for name in names_of(case):
-            found.setdefault(name, set()).add(case.id)
-    return {name: frozenset(found[name]) for name in sorted(found) if len(found[name]) < len(cases)}
+            members.setdefault(name, set()).add(case.id)
+    return {name: frozenset(members[name]) for name in sorted(members) if len(members[name]) < len(cases)}
 
 
 def numbers_of_subsets(results: Results) -> Mapping[str, Numbers]:

@@ -27,13 +27,13 @@ def bootstrap_intervals(
     An interval does not depend on the other samples. Fewer than two values have none (NaN, NaN); equal values have
     (value, value). Where BCa is undefined (values that differ by rounding only) it is the percentile interval.
     """
-    found = [(math.nan, math.nan)] * len(samples)
+    intervals = [(math.nan, math.nan)] * len(samples)
     by_size: dict[int, list[tuple[int, Array]]] = {}
     for i, values in enumerate(samples):
         sample = np.asarray(values, dtype=float)
         sample = sample[~np.isnan(sample)]
         if len(sample) >= 2 and np.ptp(sample) == 0:
-            found[i] = float(sample[0]), float(sample[0])
+            intervals[i] = float(sample[0]), float(sample[0])
         elif len(sample) >= 2:
             by_size.setdefault(len(sample), []).append((i, sample))
     for n, group in by_size.items():
@@ -42,8 +42,8 @@ def bootstrap_intervals(
             some = group[first : first + TOGETHER]
             drawn = np.stack([sample for _, sample in some]) @ weights  # (samples, draws): the means
             for (i, sample), means in zip(some, drawn, strict=True):
-                found[i] = _bca(sample, means, level)
-    return found
+                intervals[i] = _bca(sample, means, level)
+    return intervals
 
 
 def _weights(n: int, draws: int, seed: int) -> Array:

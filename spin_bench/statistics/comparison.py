@@ -55,9 +55,9 @@ def summarise(
     cells = _by_cell(per_case(scores, methods=methods, metrics=metrics))
     rows = []
     for ((method, metric), values), interval in zip(cells.items(), bootstrap_intervals([*cells.values()]), strict=True):
-        found = values[~np.isnan(values)]
-        mean = float(found.mean()) if len(found) else math.nan
-        rows.append((method, metric, mean, *interval, len(found), len(values) - len(found)))
+        known = values[~np.isnan(values)]
+        mean = float(known.mean()) if len(known) else math.nan
+        rows.append((method, metric, mean, *interval, len(known), len(values) - len(known)))
     return pd.DataFrame(rows, columns=SUMMARY)
 
 

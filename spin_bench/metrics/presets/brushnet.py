@@ -10,29 +10,23 @@ import torch
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.metric import PERCENT, TEXT, metric
-from spin_bench.metrics.preservation import FULL_MASK, LEVELS, decibels, over_backgrounds
+from spin_bench.metrics.metric import PERCENT, by_words
+from spin_bench.metrics.preservation import decibels, on_levels, over_backgrounds
 from spin_bench.metrics.presets.clip_score import clip_score
 
 EQUAL = 1e-10  # a smaller error counts as none
 EQUAL_PSNR = 1000.0  # dB, what none is given
 
 _SOURCE = "TencentARC/BrushNet, examples/brushnet/evaluate_brushnet.py"
-_BACKGROUND = "painted picture with its background"
 _MASK = "squared error summed over three channels, divided by the sum of a one-channel mask"
-_published = partial(metric, preset="brushnet", source=_SOURCE)
+_on_levels = partial(on_levels, preset="brushnet", source=_SOURCE, mask=_MASK, claims=())
 
 
-@_published(
+@_on_levels(
     title="MSE-BG",
     higher_is_better=False,
     range=(0, 3),
     digits=5,
-    compares=_BACKGROUND,
-    resize="none",
-    mask=_MASK,
-    colour=LEVELS,
-    missing=FULL_MASK,
     fault="three times too large: the channels are not counted in the divisor",
 )
 def mse_bg(batch: Batch) -> Tensor:
@@ -40,17 +34,12 @@ def mse_bg(batch: Batch) -> Tensor:
     return over_backgrounds(batch, lambda a, b, keep: (keep * (a - b).square()).sum((1, 2, 3)) / keep.sum((1, 2, 3)))
 
 
-@_published(
+@_on_levels(
     title="PSNR-BG",
     higher_is_better=True,
     range=(-4.771213, EQUAL_PSNR),
     unit="dB",
     digits=2,
-    compares=_BACKGROUND,
-    resize="none",
-    mask=_MASK,
-    colour=LEVELS,
-    missing=FULL_MASK,
     fault="4.77 dB too low, its error being three times too large; an untouched background counts as 1000 dB",
 )
 def psnr_bg(batch: Batch) -> Tensor:
@@ -59,13 +48,11 @@ def psnr_bg(batch: Batch) -> Tensor:
     return torch.where(error < EQUAL, torch.full_like(error, EQUAL_PSNR), decibels(error, cap=EQUAL_PSNR))
 
 
-@_published(
+@by_words(
+    preset="brushnet",
     title="CLIP-T",
-    higher_is_better=True,
     range=PERCENT,
     digits=2,
-    encoder="clip",
-    uses=TEXT,
     compares="whole painted picture with the prompt, 100 max(0, cosine)",
     source=f"{_SOURCE} (with CLIP ViT-L/14)",
 )

@@ -12,7 +12,7 @@ from torch import Tensor
 from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.metric import metric
+from spin_bench.metrics.metric import by_clip
 
 
 def first_to_last(mask: Image.Image) -> tuple[int, int, int, int]:
@@ -37,14 +37,11 @@ def squashed(picture: Image.Image, side: int) -> Tensor:
     return to_tensor(picture.resize((side, side), Image.Resampling.BICUBIC))
 
 
-@metric(
+@by_clip(
     preset="pbe",
     title="CLIP-I",
-    higher_is_better=True,
     range=(-100, 100),
     digits=2,
-    encoder="clip",
-    uses=("clip",),
     compares="painted crop with the raw reference, 100 times the cosine",
     crop="from the first to the last mask pixel in reading order, the last row and column cut off",
     resize="both squashed to the encoder's side: the crop bilinear without antialias, the reference by PIL bicubic",

@@ -10,14 +10,13 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.metric import PERCENT, TEXT, metric
-from spin_bench.metrics.preservation import FULL_MASK, LEVELS, PSNR_CAP, decibels, over_backgrounds
+from spin_bench.metrics.metric import PERCENT, by_words
+from spin_bench.metrics.preservation import PSNR_CAP, decibels, on_levels, over_backgrounds
 from spin_bench.metrics.presets.clip_score import clip_score
 
 _SOURCE = "cure-lab/PnPInversion, evaluation/matrics_calculator.py and evaluate.py"
-_BACKGROUND = "painted picture with its background"
 _MASK = "masked and outermost pixels black in both, then the mean over all pixels"
-_published = partial(metric, preset="piebench", source=_SOURCE)
+_on_levels = partial(on_levels, preset="piebench", source=_SOURCE, mask=_MASK, claims=())
 
 
 def edited(masks: Tensor) -> Tensor:
@@ -48,61 +47,45 @@ def _similarity(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
     return similarity.mean((1, 2, 3))
 
 
-@_published(
+@_on_levels(
     title="MSE-BG",
     higher_is_better=False,
     range=(0, 1),
     digits=5,
-    compares=_BACKGROUND,
-    resize="none",
-    mask=_MASK,
-    colour=LEVELS,
-    missing=FULL_MASK,
     fault="shrinks as the mask grows: 1 - a times the error of the unmasked pixels, a the masked share",
 )
 def mse_bg(batch: Batch) -> Tensor:
     return over_backgrounds(batch, _error)
 
 
-@_published(
+@_on_levels(
     title="PSNR-BG",
     higher_is_better=True,
     range=(0, PSNR_CAP),
     unit="dB",
     digits=2,
-    compares=_BACKGROUND,
-    resize="none",
     mask=f"{_MASK}; infinity is written as 100 dB (ours)",
-    colour=LEVELS,
-    missing=FULL_MASK,
     fault="grows with the mask: 10 log10(1 / (1 - a)) dB too high, a the masked share",
 )
 def psnr_bg(batch: Batch) -> Tensor:
     return decibels(mse_bg(batch))
 
 
-@_published(
+@_on_levels(
     title="SSIM-BG",
     higher_is_better=True,
     range=(-1, 1),
-    compares=_BACKGROUND,
-    resize="none",
-    mask=_MASK,
-    colour=LEVELS,
-    missing=FULL_MASK,
     fault="grows with the mask: the black pixels are equal in both pictures and count as 1",
 )
 def ssim_bg(batch: Batch) -> Tensor:
     return over_backgrounds(batch, _similarity)
 
 
-@_published(
+@by_words(
+    preset="piebench",
     title="CLIP-T edit",
-    higher_is_better=True,
     range=PERCENT,
     digits=2,
-    encoder="clip",
-    uses=TEXT,
     compares="edited part with the prompt, 100 max(0, cosine)",
     mask="black outside the mask and the outermost pixels",
     source=f"{_SOURCE} (with CLIP ViT-L/14)",

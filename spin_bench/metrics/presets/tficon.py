@@ -4,8 +4,6 @@ They do not say how a crop is resized (ours: bicubic, antialiased), which size o
 sees the whole picture (ours: it does). The published table averages over the photorealistic domain only.
 """
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,7 +11,7 @@ from torch import Tensor
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import encoded
-from spin_bench.metrics.metric import TEXT, metric
+from spin_bench.metrics.metric import by_clip, by_lpips, by_words
 from spin_bench.metrics.preservation import FULL_MASK
 
 _REPLIES = "authors' replies in Shilin-LU/TF-ICON issues 20, 27 and 31"
@@ -22,7 +20,6 @@ _CROP = "tight box of the mask"
 _RESIZE = "crop squashed to the reference's size (bicubic, antialiased: ours, they do not say)"
 _MEAN = "the source averages over the photorealistic domain only; here the mean over a case's images, then over cases"
 _HUNDRED = (-100.0, 100.0)
-_published = partial(metric, preset="tficon", aggregation=_MEAN)
 
 
 def _crops(batch: Batch) -> list[Tensor]:
@@ -35,12 +32,10 @@ def _crops(batch: Batch) -> list[Tensor]:
     return crops
 
 
-@_published(
+@by_lpips(
+    preset="tficon",
+    aggregation=_MEAN,
     title="LPIPS-BG",
-    higher_is_better=False,
-    range=(0, 4),
-    encoder="perceptual",
-    uses=("perceptual",),
     compares="painted picture with its background",
     resize="none",
     mask="masked pixels black in both",
@@ -56,12 +51,10 @@ def lpips_bg(batch: Batch) -> Tensor:
     return distance.masked_fill(keep.flatten(1).amax(1) == 0, float("nan"))
 
 
-@_published(
+@by_lpips(
+    preset="tficon",
+    aggregation=_MEAN,
     title="LPIPS-FG",
-    higher_is_better=False,
-    range=(0, 4),
-    encoder="perceptual",
-    uses=("perceptual",),
     compares=_PAIR,
     crop=_CROP,
     resize=_RESIZE,
@@ -74,13 +67,12 @@ def lpips_fg(batch: Batch) -> Tensor:
     return encoded(pairs, lambda both: batch.stack.perceptual(*both.chunk(2, dim=1)))
 
 
-@_published(
+@by_clip(
+    preset="tficon",
+    aggregation=_MEAN,
     title="CLIP-I",
-    higher_is_better=True,
     range=_HUNDRED,
     digits=2,
-    encoder="clip",
-    uses=("clip",),
     compares=f"{_PAIR}, 100 times the cosine",
     crop=_CROP,
     resize=_RESIZE,
@@ -94,13 +86,12 @@ def clip_i(batch: Batch) -> Tensor:
     return 100 * (encoded(_crops(batch), encode) * references).sum(1)
 
 
-@_published(
+@by_words(
+    preset="tficon",
+    aggregation=_MEAN,
     title="CLIP-T",
-    higher_is_better=True,
     range=_HUNDRED,
     digits=2,
-    encoder="clip",
-    uses=TEXT,
     compares="whole painted picture (our reading) with the prompt, 100 times the cosine",
     source="Shilin-LU/TF-ICON, README, which names it without a definition",
 )

@@ -38,10 +38,10 @@ def failing(table: pd.DataFrame, main: Sequence[str]) -> list[str]:
 
 def verdicts(table: pd.DataFrame, main: Sequence[str]) -> dict[str, object]:
     """Plain data: every metric with whether it keeps its promises, what it claims and how it did."""
-    found = {}
+    metrics = {}
     for name, rows in table.groupby("metric", sort=False):
         claimed, others = rows[rows["claimed"]], rows[~rows["claimed"]]
-        found[str(name)] = {
+        metrics[str(name)] = {
             "main_table": name in main,
             "passes": bool(rows["passes"].all()),
             "claims": list(claimed["ladder"]),
@@ -50,7 +50,7 @@ def verdicts(table: pd.DataFrame, main: Sequence[str]) -> dict[str, object]:
             "breaks": list(rows[~rows["passes"].astype(bool)]["ladder"]),
         }
     criteria = {"order_of_claimed_at_least": ORDERED, "drift_of_unclaimed_at_most": FLAT, "severities": SEVERITIES}
-    return {"cases": int(table["n"].max()), "criteria": criteria, "metrics": found}
+    return {"cases": int(table["n"].max()), "criteria": criteria, "metrics": metrics}
 
 
 def page(table: pd.DataFrame, main: Sequence[str], *, title: str) -> str:
