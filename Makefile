@@ -52,7 +52,7 @@ ablations: $(STAMP) ## the committed ablations of Spin: hours; ABLATION_OPTIONS=
 		$(BIN)/spin-bench experiment=ablation_$$name $(ABLATION_OPTIONS) \
 			results_dir=results/reference store_dir=results/store || exit; \
 	done
-	$(BIN)/python -m spin_bench.report.ablations
+	$(BIN)/python bench/ablation_page.py
 
 bench: $(STAMP) ## time every method, and how much of it is not the networks'
 	$(BIN)/python bench/overhead.py

@@ -27,10 +27,10 @@ class PatchClip(Protocol):
     """A CLIP that shows spatial features: a ViT's patch tokens, a ResNet's map, of the first quarter of its depth."""
 
     def encode_patches(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] to (N, C, h, w) float32."""
+        """Map pictures (N, 3, H, W) in [-1, 1] to features (N, C, h, w) float32."""
 
     def encode_with_patches(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The same pictures to what `encode_image` and `encode_patches` return."""
+        """Map the same pictures to what `encode_image` and `encode_patches` return."""
 
 
 def square_crop(image: Tensor, box: tuple[int, int, int, int]) -> Tensor:
@@ -45,7 +45,7 @@ def square_crop(image: Tensor, box: tuple[int, int, int, int]) -> Tensor:
 
 
 def reference_object(case: Case) -> Tensor:
-    """The reference's object on grey, cut to its mask; the whole photo where there is no mask. (1, 3, s, s)."""
+    """Cut the reference's object out on mid-grey, the whole photo if it has no mask: (1, 3, CROP_SIDE, CROP_SIDE)."""
     image = to_tensor(case.reference)
     box = case.reference_mask.getbbox() if case.reference_mask else None
     if case.reference_mask is None or box is None:
@@ -54,12 +54,12 @@ def reference_object(case: Case) -> Tensor:
 
 
 def reference_photo(case: Case) -> Tensor:
-    """The whole reference, padded to a square, with whatever surrounds its object; (1, 3, s, s)."""
+    """Pad the whole reference to a square, surroundings and all: (1, 3, CROP_SIDE, CROP_SIDE)."""
     return square_crop(to_tensor(case.reference), (0, 0, *case.reference.size))
 
 
 def check_sizes(case: Case, painted: Image.Image) -> None:
-    """Raises `UserError` where picture, mask and background of a case do not lie on each other."""
+    """Raise `UserError` if picture, mask and background of a case do not lie on each other."""
     wide, high = case.background.size
     for what, image in (("picture", painted), ("mask", case.mask)):
         if image.size != (wide, high):
@@ -70,7 +70,7 @@ def check_sizes(case: Case, painted: Image.Image) -> None:
 
 
 def context_box(box: tuple[int, int, int, int], side: int) -> tuple[int, int, int, int]:
-    """`box` enlarged CONTEXT times around its centre, inside a canvas of `side` px."""
+    """Enlarge `box` CONTEXT times around its centre, inside a canvas of `side` px."""
     left, top, right, bottom = box
     grow_x, grow_y = (round((CONTEXT - 1) / 2 * length) for length in (right - left, bottom - top))
     return max(0, left - grow_x), max(0, top - grow_y), min(side, right + grow_x), min(side, bottom + grow_y)
@@ -94,6 +94,7 @@ class Batch:
 
     @cached_property
     def shared(self) -> CaseFeatures:
+        """What batches over the same cases share."""
         distinct = list({case.id: case for case in self.cases}.values())
         return self.about or CaseFeatures(distinct, self.stack, Encoders(self.stack.device))
 
@@ -103,6 +104,7 @@ class Batch:
 
     @cached_property
     def images(self) -> Tensor:
+        """The painted pictures."""
         return torch.cat([to_tensor(picture) for picture in self.painted])
 
     @cached_property
@@ -130,23 +132,27 @@ class Batch:
 
     @cached_property
     def clip_crops(self) -> Tensor:
+        """CLIP features of `crops`, (n, width) of unit length, as all features below."""
         return self.stack.clip.encode_image(self.crops)
 
     @cached_property
     def clip_references(self) -> Tensor:
+        """CLIP features of `references`."""
         return self.once("clip of reference object", reference_object, self.stack.clip.encode_image)
 
     @cached_property
     def clip_photos(self) -> Tensor:
+        """CLIP features of the whole reference photos."""
         return self.once("clip of reference photo", reference_photo, self.stack.clip.encode_image)
 
     @cached_property
     def clip_images(self) -> Tensor:
+        """CLIP features of the whole painted pictures."""
         return self._whole[0]
 
     @cached_property
     def clip_patches(self) -> Tensor | None:
-        """Spatial features of the whole painted picture, (n, C, h, w); None where the stack's CLIP shows none."""
+        """Spatial features of the whole painted picture, (n, C, h, w); None if the stack's CLIP shows none."""
         return self._whole[1]
 
     @cached_property
@@ -158,12 +164,12 @@ class Batch:
 
     @cached_property
     def clip_scenes(self) -> Tensor:
-        """Of the whole untouched background."""
+        """CLIP features of the whole untouched backgrounds."""
         return self.once("clip of scene", lambda case: to_tensor(case.background), self.stack.clip.encode_image)
 
     @cached_property
     def clip_scene_crops(self) -> Tensor:
-        """Of the mask's tight box of the untouched background."""
+        """CLIP features of the mask's tight box of the untouched backgrounds."""
         return self.once(
             "clip of scene crop",
             lambda case: square_crop(to_tensor(case.background), case.box),
@@ -172,11 +178,12 @@ class Batch:
 
     @cached_property
     def clip_prompts(self) -> Tensor:
+        """CLIP features of the prompts."""
         return self.shared.texts([case.prompt for case in self.shared.cases])[self._rows]
 
     @cached_property
     def clip_truths(self) -> Tensor:
-        """Of the true composite's crop; NaN where the benchmark does not know it."""
+        """CLIP features of the true composites' crops; NaN if the benchmark does not know them."""
 
         def crop(case: Case) -> Tensor:
             truth = (
@@ -188,7 +195,7 @@ class Batch:
 
     @cached_property
     def clip_contexts(self) -> tuple[Tensor, Tensor]:
-        """Of the enlarged box in the painted picture and in the untouched background."""
+        """CLIP features of the enlarged box in the painted pictures and in the untouched backgrounds."""
         encode = self.stack.clip.encode_image
         untouched = self.once(
             "clip of context",
@@ -199,10 +206,12 @@ class Batch:
 
     @cached_property
     def judge_crops(self) -> Tensor:
+        """ImageNet features of `crops`."""
         return self.stack.judge(self.crops)
 
     @cached_property
     def judge_references(self) -> Tensor:
+        """ImageNet features of `references`."""
         return self.once("judge of reference object", reference_object, self.stack.judge)
 
     @cached_property

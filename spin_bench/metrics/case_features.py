@@ -17,7 +17,7 @@ TOGETHER = 16  # pictures that an encoder sees at once, no more and no fewer: se
 
 
 def padded(items: Sequence[T]) -> list[T]:
-    """At most TOGETHER items, the last one repeated until they are that many.
+    """Repeat the last of at most TOGETHER items until they are that many.
 
     Kernels round sums by the size of their batch. In batches of one size a picture's features are the same whichever
     pictures lie beside it, so a score does not depend on who computed it together with what.
@@ -26,12 +26,12 @@ def padded(items: Sequence[T]) -> list[T]:
 
 
 def portions(items: Sequence[T]) -> list[Sequence[T]]:
-    """TOGETHER at a time."""
+    """Split items into portions of TOGETHER, the last one smaller."""
     return [items[first : first + TOGETHER] for first in range(0, len(items), TOGETHER)]
 
 
 def encoded(pictures: Sequence[Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
-    """Rows of `encode` for pictures (1, 3, h, w) in their order; those of one size go in batches of TOGETHER."""
+    """Encode pictures (1, 3, h, w) into rows in their order; those of one size go in batches of TOGETHER."""
     rows: dict[int, Tensor] = {}
     for size in dict.fromkeys(picture.shape for picture in pictures):
         places = [place for place, picture in enumerate(pictures) if picture.shape == size]
@@ -50,13 +50,13 @@ class CaseFeatures:
     kept: dict[str, Tensor] = field(default_factory=dict)  # kind -> rows
 
     def of(self, kind: str, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
-        """`encode` of one picture a case, a row a case; `kind` names the pair of functions."""
+        """Encode one picture a case into a row a case, once; `kind` names the pair of functions."""
         if kind not in self.kept:
             self.kept[kind] = encoded([picture_of(case) for case in self.cases], encode)
         return self.kept[kind]
 
     def texts(self, texts: Sequence[str]) -> Tensor:
-        """CLIP's features of texts, each different list of them encoded once."""
+        """Encode texts by CLIP into (texts, width), every list of them once."""
         words = tuple(texts)
         if words not in self.encoders.texts:
             known = list(dict.fromkeys(texts))

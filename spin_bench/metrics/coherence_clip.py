@@ -104,7 +104,7 @@ def coherence_seam(batch: Batch) -> Tensor:
     """K4: mean cosine of neighbouring patches across the mask's border in G, less that of the same pairs in S.
 
     0 where the border is as smooth as the scene was there; negative cosines count as 0. A patch is inside where half
-    of it is. NaN where no border is left on the patches' grid, or where the stack's CLIP shows no patches.
+    of it is. NaN if no border is left on the patches' grid, or where the stack's CLIP shows no patches.
     """
     clip: ClipModel | PatchClip = batch.stack.clip
     painted = batch.clip_patches
@@ -160,7 +160,7 @@ def coherence_style(batch: Batch) -> Tensor:
     claims=STYLES,
 )
 def coherence_directional(batch: Batch) -> Tensor:
-    """K7: cosine of the change from S to G and of that from a style to the prompt; NaN where nothing changed.
+    """K7: cosine of the change from S to G and of that from a style to the prompt; NaN if nothing changed.
 
     Gal et al., "StyleGAN-NADA", SIGGRAPH 2022, whose source text TF-ICON does not have.
     """

@@ -91,7 +91,7 @@ def coherence_colour(batch: Batch) -> Tensor:
 def coherence_gradient(batch: Batch) -> Tensor:
     """Mean CIELAB step across the mask's border, as a share of itself and of the step across parallel lines.
 
-    0.5 where the border is a line like its neighbours, 1 where all else is flat, NaN where everything is.
+    0.5 where the border is a line like its neighbours, 1 where all else is flat, NaN if everything is.
     """
     pictures, width = _lab(batch.images), _px(batch, RING)
     seam = _step(pictures, batch.masks)
@@ -144,13 +144,13 @@ def _stages(batch: Batch) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
 
 
 def _gram(features: Tensor, weights: Tensor) -> Tensor:
-    """Weighted second moments of channels, (n, c, c); NaN where all weights are 0."""
+    """Weighted second moments of channels, (n, c, c); NaN if all weights are 0."""
     flat, weight = features.flatten(2), weights.flatten(2)
     return torch.einsum("ncp,ndp->ncd", flat * weight, flat) / weight.sum(2, keepdim=True)
 
 
 def _statistics(features: Tensor, weights: Tensor) -> Tensor:
-    """Weighted means, then standard deviations, of the channels: (n, 2c); NaN where all weights are 0."""
+    """Weighted means, then standard deviations, of the channels: (n, 2c); NaN if all weights are 0."""
     total = weights.sum((2, 3))
     mean = (features * weights).sum((2, 3)) / total
     variance = ((features - mean[..., None, None]).pow(2) * weights).sum((2, 3)) / total
@@ -169,17 +169,17 @@ def _px(batch: Batch, length: int) -> int:
 
 
 def grown(masks: Tensor, width: int) -> Tensor:
-    """Masks (n, 1, H, W) in {0, 1} with a square margin of `width` px; the frame is no border."""
+    """Grow masks (n, 1, H, W) in {0, 1} by a square margin of `width` px; the frame is no border."""
     return F.max_pool2d(masks, 2 * width + 1, stride=1, padding=width)
 
 
 def shrunk(masks: Tensor, width: int) -> Tensor:
-    """What `grown` of the rest leaves; a mask that reaches the frame keeps its side there."""
+    """Shrink masks by `width` px: `grown` of the rest; a mask that reaches the frame keeps its side there."""
     return 1 - grown(1 - masks, width)
 
 
 def _step(pictures: Tensor, masks: Tensor) -> Tensor:
-    """Mean distance of neighbouring pixels of which `masks` holds one; NaN where there are none."""
+    """Mean distance of neighbouring pixels of which `masks` holds one; NaN if there are none."""
     total, count = torch.zeros(len(pictures)), torch.zeros(len(pictures))
     for dim in (2, 3):
         crossing = masks.diff(dim=dim).abs()
@@ -189,7 +189,7 @@ def _step(pictures: Tensor, masks: Tensor) -> Tensor:
 
 
 def _jump(pictures: Tensor, masks: Tensor, sigma: int) -> Tensor:
-    """Mean distance of the two sides' Gaussian means along the border of `masks`; NaN where there is none."""
+    """Mean distance of the two sides' Gaussian means along the border of `masks`; NaN if there is none."""
     sides = [_blur(pictures * side, sigma) / _blur(side, sigma).clamp(min=EPSILON) for side in (masks, 1 - masks)]
     border = masks - shrunk(masks, 1)
     return ((sides[0] - sides[1]).norm(dim=1, keepdim=True) * border).sum((1, 2, 3)) / border.sum((1, 2, 3))

@@ -12,7 +12,7 @@ PAIRS_TOGETHER = 64  # pairs that the network sees at once
 
 
 def mean_pairwise_distance(images: Tensor, distance: Perceptual) -> float:
-    """Mean of `distance` over all unordered pairs of `images` (k, 3, H, W) in [-1, 1]; NaN for fewer than two."""
+    """Average `distance` over all unordered pairs of `images` (k, 3, H, W) in [-1, 1]; NaN for fewer than two."""
     pairs = list(combinations(range(len(images)), 2))
     if not pairs:
         return float("nan")

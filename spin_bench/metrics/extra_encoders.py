@@ -21,7 +21,7 @@ PICK_TEXT = 77  # tokens
 
 @dataclass(frozen=True)
 class Encoder:
-    """One of them; `load(device)` returns what its metric calls."""
+    """An encoder that no stack carries; `load(device)` returns what its metric calls."""
 
     name: str  # architecture and weights, for the table's legend
     weights: str  # what has to be on this machine
@@ -139,7 +139,7 @@ ENCODERS: dict[str, Encoder] = {
 
 
 class Encoders:
-    """Those that were asked for, each loaded once; and what a run's CLIP said of texts that come with every case."""
+    """Encoders by name, each loaded once, and CLIP's features of texts that come with every case of a run."""
 
     def __init__(self, device: torch.device):
         self.texts: dict[tuple[str, ...], Tensor] = {}
@@ -147,7 +147,7 @@ class Encoders:
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        """Raises `UserError` where code or weights are not on this machine."""
+        """Raise `UserError` if code or weights are not on this machine."""
         if name not in self._loaded:
             encoder = ENCODERS[name]
             try:
@@ -158,7 +158,7 @@ class Encoders:
 
 
 def absent(name: str, weights: str, package: str, error: Exception) -> UserError:
-    """Says which file is missing and how to get it."""
+    """Make the error that says which file is missing and how to get it."""
     reason = (str(error) or type(error).__name__).splitlines()[0]
     return UserError(
         f"{name}: weights absent ({weights}; {reason}): pip install '{package}', then let it fetch them once online"

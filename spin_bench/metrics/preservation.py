@@ -25,12 +25,12 @@ on_levels = partial(metric, compares=BACKGROUND, resize="none", colour=LEVELS, m
 
 
 def levels(images: Tensor) -> Tensor:
-    """Float pictures in [-1, 1] back to their exact 8-bit levels over 255, float64 in [0, 1]."""
+    """Map float pictures in [-1, 1] back to their exact 8-bit levels over 255, float64 in [0, 1]."""
     return ((images.double() + 1) * 127.5).round() / 255
 
 
 def over_backgrounds(batch: Batch, measure: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
-    """`measure(painted, background, keep)` of every picture, (n,) float64.
+    """Apply `measure(painted, background, keep)` to every picture of a batch: (n,) float64.
 
     It gets float64 levels (m, 3, H, W) in [0, 1], and `keep` (m, 1, H, W), 1 outside the mask, returning (m,). As many
     pictures at a time as have PIXELS_TOGETHER, so that memory does not grow with the batch.
@@ -41,17 +41,17 @@ def over_backgrounds(batch: Batch, measure: Callable[[Tensor, Tensor, Tensor], T
 
 
 def mean_squared_error(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
-    """Mean of (a - b)^2 over kept pixels and channels of pictures (m, C, H, W): (m,); NaN where none is kept."""
+    """Average (a - b)^2 over kept pixels and channels of pictures (m, C, H, W): (m,); NaN if none is kept."""
     return (keep * (a - b).square()).sum((1, 2, 3)) / (keep.sum((1, 2, 3)) * a.shape[1])
 
 
 def decibels(error: Tensor, cap: float = PSNR_CAP) -> Tensor:
-    """PSNR of a mean squared error on [0, 1], at most `cap`; NaN stays NaN."""
+    """Turn a mean squared error on [0, 1] into PSNR in dB, at most `cap`; NaN stays NaN."""
     return (-10 * error.log10()).clamp(max=cap)
 
 
 def ssim_outside(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
-    """Mean SSIM over the windows that lie wholly inside a picture and wholly on kept pixels; NaN where none does."""
+    """Average SSIM over the windows that lie wholly inside a picture and on kept pixels: (m,); NaN if none does."""
     _, similarity = structural_similarity_index_measure(a, b, data_range=1.0, return_full_image=True)
     reach = WINDOW // 2
     inner = similarity[..., reach:-reach, reach:-reach].mean(1)

@@ -57,6 +57,7 @@ def dreamsim_crop(batch: Batch) -> Tensor:
     source="LAION aesthetic predictor v2, by pyiqa",
 )
 def aesthetic(batch: Batch) -> Tensor:
+    """Predicted rating of the whole painted picture, 1 to 10."""
     return batch.encoders["aesthetic"](batch.images).cpu()
 
 
@@ -74,6 +75,7 @@ def _preferred(batch: Batch, encoder: str) -> Tensor:
     source="Xu et al. 2023, by image-reward",
 )
 def image_reward(batch: Batch) -> Tensor:
+    """ImageReward of the whole painted picture and the prompt."""
     return _preferred(batch, "image_reward")
 
 
@@ -87,6 +89,7 @@ def image_reward(batch: Batch) -> Tensor:
     source="Wu et al. 2023, by hpsv2",
 )
 def hps(batch: Batch) -> Tensor:
+    """Human preference score of the whole painted picture and the prompt."""
     return _preferred(batch, "hps")
 
 
@@ -100,4 +103,5 @@ def hps(batch: Batch) -> Tensor:
     source="Kirstain et al. 2023, by transformers",
 )
 def pick_score(batch: Batch) -> Tensor:
+    """PickScore of the whole painted picture and the prompt."""
     return _preferred(batch, "pick_score")

@@ -23,7 +23,7 @@ SUBSET_SIZE = 1000  # at most
 
 @dataclass(frozen=True)
 class SetScore:
-    """Mean over random subsets, and the range of the middle 95 % of them.
+    """A mean over random subsets, and the range of the middle 95 % of them.
 
     The range is that of one subset of `size` pictures a set, so it is wider than the uncertainty of the mean.
     """
@@ -79,7 +79,7 @@ def frechet(a: Tensor, b: Tensor) -> Tensor:
 
 
 def check_fid(images: int) -> None:
-    """Raises `UserError` where a set is too small for FID, whose estimate would then be mostly bias."""
+    """Raise `UserError` if a set is too small for FID, whose estimate would then be mostly bias."""
     if images < FID_IMAGES:
         raise UserError(f"FID needs at least {FID_IMAGES:,} images a set, here are {images:,}: use kid or clip_mmd")
 
@@ -93,7 +93,7 @@ def over_subsets(
     size: int | None = None,
     seed: int = 0,
 ) -> SetScore:
-    """`distance` of random subsets of `size` rows of each set, drawn without replacement.
+    """Average `distance` over random subsets of `size` rows of each set, drawn without replacement.
 
     `size` is by default half of the smaller set, at most SUBSET_SIZE: subsets of nearly a whole set hardly differ.
     """
@@ -113,7 +113,7 @@ def over_subsets(
 
 
 def _checked(a: Tensor, b: Tensor, *, equal: bool = True) -> tuple[Tensor, Tensor]:
-    """Both sets in float64 on the CPU; `UserError` where they cannot be compared."""
+    """Both sets in float64 on the CPU; `UserError` if they cannot be compared."""
     for features in (a, b):
         if features.ndim != 2 or not torch.isfinite(features).all():
             raise UserError(f"features of shape {tuple(features.shape)}: give finite rows (n, width), one a picture")

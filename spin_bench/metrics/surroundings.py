@@ -11,7 +11,7 @@ from spin_bench.metrics.metric import BOX, CROPPED, by_clip
 
 
 def surroundings(case: Case) -> Tensor:
-    """The whole reference with its object grey, (1, 3, s, s); NaN where no mask says which part that is."""
+    """Grey the object out of the whole reference: (1, 3, s, s); NaN if no mask says which part that is."""
     image = to_tensor(case.reference)
     keep = torch.full_like(image[:, :1], torch.nan)
     if case.reference_mask is not None:

@@ -23,7 +23,7 @@ Painted = Mapping[tuple[str, str], Sequence[int]]
 
 
 def draw_ballot(painted: Painted, *, questions: int, seed: int) -> pd.DataFrame:
-    """Questions with the columns case, left, right, in random order; `left` and `right` are methods.
+    """Draw questions with the columns case, left, right, in random order; `left` and `right` are methods.
 
     Every pair of methods is asked as often as every other (within one), no question is asked twice, and sides are
     drawn by chance. Only cases that both methods painted are asked about.

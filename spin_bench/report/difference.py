@@ -21,7 +21,7 @@ PASSED_OVER = ("root", "key")
 
 
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[tuple[str, str, str]]]:
-    """Part of the provenance -> (name, value of a, value of b) where they differ; parts that agree are left out."""
+    """Compare two provenances: part -> (name, value of a, value of b) of what differs; equal parts are left out."""
     parts = {}
     for part in PARTS:
         both = [leaves(side) for side in _sides(a.get(part, {}), b.get(part, {}), shared=part in ROWS)]
@@ -41,7 +41,7 @@ def _sides(a: Mapping[str, Any], b: Mapping[str, Any], *, shared: bool) -> list[
 
 
 def moves(a: Results, b: Results) -> pd.DataFrame:
-    """Every number that both have: columns `MOVES`.
+    """Compare every number that both have: columns `MOVES`.
 
     `moved` where each mean lies outside the other's interval. `diff` is the mean of b - a over the `n` cases that both
     have a value of, with its paired interval.

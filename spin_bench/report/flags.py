@@ -29,7 +29,7 @@ def flagged(pictures: Mapping[tuple[str, str, int], Path]) -> Flags:
 
 
 def flag_notes(flags: Flags, methods: Mapping[str, str]) -> Sequence[str]:
-    """One line for the notes under the table, or none."""
+    """Write one line for the notes under the table, or none."""
     counts = [
         f"{title} {sum(method == name for method, _, _ in flags)}"
         for name, title in methods.items()

@@ -25,12 +25,12 @@ SPECIAL = str.maketrans(
 
 
 def escape(text: str) -> str:
-    """`text` so that LaTeX prints it as it stands."""
+    """Escape `text` so that LaTeX prints it as it stands."""
     return text.translate(SPECIAL)
 
 
 def latex(sheet: Sheet) -> str:
-    """One `table*` with everything the Markdown says; bounding rows are set off by a rule."""
+    """Write one `table*` with everything the Markdown says; bounding rows are set off by a rule."""
     blocks = [
         "\n".join(_row(sheet, method) for method in block)
         for _, block in groupby(sheet.methods, lambda method: method in BOUNDS)

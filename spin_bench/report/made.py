@@ -5,7 +5,7 @@ from typing import Any
 
 
 def made_line(provenance: Mapping[str, Any]) -> str:
-    """Day, code, machine."""
+    """Say on which day, by which code and on which machine a result was made."""
     git, machine, packages = provenance["code"]["git"], provenance["machine"], provenance["packages"]
     code = f"spin_bench {packages['spin-bench']}"
     if git:

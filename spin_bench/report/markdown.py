@@ -9,7 +9,7 @@ BETTER = {"↑": "higher is better", "↓": "lower is better", "": "neither end 
 
 
 def markdown(sheet: Sheet, subsets: Sequence[Sheet] = ()) -> str:
-    """Heading, size, table, what is missing, the same of each subset, legend, notes; ends with one newline."""
+    """Write heading, size, table, what is missing, the same of each subset, legend and notes; one newline ends it."""
     parts = [
         f"# {sheet.title}",
         *_numbers(sheet),
@@ -22,7 +22,7 @@ def markdown(sheet: Sheet, subsets: Sequence[Sheet] = ()) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A pipe table: the first column left, the others right; columns are padded so that the source reads as a table."""
+    """Write a pipe table, the first column left, the others right, padded so that the source reads as a table."""
     grid = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (head, *rows)]
     widths = [max(3, *(len(row[i]) for row in grid)) for i in range(len(head))]
     rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -31,7 +31,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def legend_of_cells() -> str:
-    """What a cell says and what bold means."""
+    """Say what a cell holds and what bold means."""
     return (
         "Cells: mean over cases [95 % BCa bootstrap interval]. Bold: the best method, only where its paired interval "
         f"against every other one excludes 0 over at least {FEWEST_CASES} cases; bounding rows do not compete."

@@ -46,5 +46,6 @@ def numbers_of(
 
 
 def check_known(kind: str, names: pd.Series, known: Mapping[str, object]) -> None:
+    """Raise `UserError` for the first of `names` that is not known, with the nearest one that is."""
     for name in sorted(set(names) - set(known)):
         raise unknown(kind, name, list(known))

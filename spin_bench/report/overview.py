@@ -15,7 +15,7 @@ Values = dict[str, object]
 
 
 def overview(sheet: Sheet, costs: pd.DataFrame) -> Values:
-    """What the page's template prints: `columns`, one a metric, and `rows`, one a method with a cell for each.
+    """Make what the page's template prints: `columns`, one a metric, and `rows`, one a method with a cell for each.
 
     `costs` is cost.csv. A cell's `lo`, `at` and `hi` are percents of its column's width.
     """

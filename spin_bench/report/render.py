@@ -112,7 +112,7 @@ def _painter_titles(results: Results) -> list[str]:
 
 
 def spread(cases: Sequence[AboutCase], count: int) -> list[AboutCase]:
-    """`count` of `cases` at even distances from the first on, all if there are fewer: neighbours look alike."""
+    """Take `count` of `cases` at even distances from the first on, or all: neighbours look alike."""
     count = min(count, len(cases))
     return [cases[i * len(cases) // count] for i in range(count)]
 

@@ -54,9 +54,9 @@ def make_sheet(
 
 
 def winner(summary: pd.DataFrame, pairs: pd.DataFrame, record: MetricRecord, metric: str) -> str | None:
-    """The method whose paired interval excludes 0, on its good side, against every other competing method.
+    """Find the method whose paired interval excludes 0, on its good side, against every other competing method.
 
-    Bounding painters and methods without any value do not compete. None where there is no such method, nobody to
+    Bounding painters and methods without any value do not compete. None if there is no such method, nobody to
     compare it with, fewer than `FEWEST_CASES` shared cases, or no better end.
     """
     rows = summary[(summary["metric"] == metric) & ~summary["method"].isin(BOUNDS) & (summary["n"] > 0)]

@@ -15,12 +15,12 @@ SEEN, UNSEEN = "objects seen in training", "unseen objects"
 
 
 def names_of(case: AboutCase) -> tuple[str, str]:
-    """The subsets that a case belongs to."""
+    """Name the subsets that a case belongs to."""
     return case.domain, UNSEEN if case.novel else SEEN
 
 
 def subsets(cases: Sequence[AboutCase]) -> dict[str, frozenset[str]]:
-    """Name -> ids of its cases, in the order of the names; what every case belongs to is no subset."""
+    """Collect the ids of each subset's cases, in the order of the names; what every case belongs to is no subset."""
     members: dict[str, set[str]] = {}
     for case in cases:
         for name in names_of(case):
@@ -29,7 +29,7 @@ def subsets(cases: Sequence[AboutCase]) -> dict[str, frozenset[str]]:
 
 
 def numbers_of_subsets(results: Results) -> Mapping[str, Numbers]:
-    """Name -> its numbers, under the run's own rows and columns; none of fewer than `FEWEST_CASES` cases with scores.
+    """Make the numbers of each subset under the run's own rows and columns; fewer than `FEWEST_CASES` have none.
 
     Of a run that is not finished, a domain may have none.
     """

@@ -26,7 +26,7 @@ LOG_FROM = 20  # largest over smallest value from which on an axis is logarithmi
 
 
 def find_results(paths: Sequence[Path]) -> list[Results]:
-    """The results folders among `paths` and below them; fewer than two are a `UserError`."""
+    """Read the results folders among `paths` and below them; fewer than two are a `UserError`."""
     folders = [path.parent for given in paths for path in sorted([*given.glob(ABOUT), *given.glob(f"*/**/{ABOUT}")])]
     folders = list(dict.fromkeys(folders))
     if len(folders) < 2:
@@ -36,7 +36,7 @@ def find_results(paths: Sequence[Path]) -> list[Results]:
 
 
 def swept(results: Sequence[Results]) -> tuple[str, dict[tuple[int, str], float]]:
-    """The setting that differs between `results`, and its value: (position in `results`, method) -> number.
+    """Find the setting that differs between `results`, and its value: (position in `results`, method) -> number.
 
     Methods that do not have it, or have it at one value, are left out. None, several, or one that is no number is a
     `UserError`.
@@ -65,7 +65,7 @@ def _number(name: str, value: object) -> float:
 
 
 def sweep_points(results: Sequence[Results], values: Mapping[tuple[int, str], float]) -> pd.DataFrame:
-    """Columns `POINTS`: what `statistics.comparison.summarise` makes of each folder, by the value of the setting."""
+    """Summarise each folder by the value of the setting: columns `POINTS`."""
     frames = []
     for i, one in enumerate(results):
         methods = [method for place, method in values if place == i]

@@ -47,7 +47,7 @@ def write_tables(numbers: Numbers, subsets: Mapping[str, Numbers], folder: Path)
 def write_cost(runs: pd.DataFrame, *, methods: Mapping[str, str], folder: Path) -> str:
     """Write cost.csv (columns `COST`) into `folder`; return it as a Markdown table.
 
-    `runs` has a row for every image, with columns method, case, k, seconds and peak_memory_mb (NaN where it was not
+    `runs` has a row for every image, with columns method, case, k, seconds and peak_memory_mb (NaN if it was not
     measured). Seconds are averaged over images, memory is the largest of them.
     """
     check_known("method", runs["method"], methods)
@@ -65,7 +65,7 @@ def write_cost(runs: pd.DataFrame, *, methods: Mapping[str, str], folder: Path) 
 
 
 def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord]) -> Table:
-    """What `summarise` returned, for the terminal: a row a method, intervals under the means, n and missing counted."""
+    """Show what `summarise` returned: a row per method, intervals under the means, n and missing counted."""
     table = Table()
     table.add_column("Method")
     for record in records.values():
@@ -86,7 +86,7 @@ def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: M
 def terminal_tables(
     summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord], *, width: int
 ) -> list[Table]:
-    """`terminal_table`, its metrics shared out over as many tables as a terminal of `width` characters needs."""
+    """Share the metrics out over as many tables as a terminal of `width` characters needs."""
     names = max(len(name) for name in methods.values())
     room = width - names - len("nmissing") - 3 * 4 - 1  # of the columns that every table has, with their borders
     columns = {metric: max(len(header(record)), len("[-0.00, -0.00]")) + 3 for metric, record in records.items()}

@@ -10,28 +10,28 @@ DASH = "\N{EN DASH}"  # for a missing value and between the ends of a range
 
 
 def direction(record: MetricRecord, *, up: str = "↑", down: str = "↓") -> str:
-    """The arrow that points at the better end, or "" """
+    """Return the arrow that points at the better end, or "" if neither is."""
     if record.higher_is_better is None:
         return ""
     return up if record.higher_is_better else down
 
 
 def header(record: MetricRecord) -> str:
-    """A column's head: title, unit, direction."""
+    """Head a column: title, unit, direction."""
     return " ".join(part for part in (record.title, record.unit and f"({record.unit})", direction(record)) if part)
 
 
 def number(value: float, digits: int) -> str:
-    """Fixed point, a dash for NaN, and no negative zero."""
+    """Write a number in fixed point, NaN as a dash, without a negative zero."""
     return DASH if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def interval(lo: float, hi: float, digits: int) -> str:
-    """`[lo, hi]`, or "" where there is none."""
+    """Write `[lo, hi]`, or "" if there is no interval."""
     return "" if math.isnan(lo) else f"[{number(lo, digits)}, {number(hi, digits)}]"
 
 
 def span(counts: Collection[int]) -> str:
-    """`4`, or `2-4` where they differ."""
+    """Write counts as `4`, or `2-4` if they differ."""
     low, high = min(counts, default=0), max(counts, default=0)
     return f"{low}" if low == high else f"{low}{DASH}{high}"

@@ -12,17 +12,10 @@ TOGETHER = 256  # samples whose drawn means are held at once
 ROUNDING = 1e-12  # relative: two means that are closer are equal
 
 
-def bootstrap_interval(
-    values: ArrayLike, *, level: float = 0.95, draws: int = 10_000, seed: int = 0
-) -> tuple[float, float]:
-    """The interval of one sample's mean; see `bootstrap_intervals`."""
-    return bootstrap_intervals([values], level=level, draws=draws, seed=seed)[0]
-
-
 def bootstrap_intervals(
     samples: Sequence[ArrayLike], *, level: float = 0.95, draws: int = 10_000, seed: int = 0
 ) -> list[tuple[float, float]]:
-    """An interval of the mean of each sample; NaNs are left out, the rest (n,) is finite.
+    """Bound the mean of each sample by an interval (lo, hi); NaNs are left out, the rest (n,) is finite.
 
     An interval does not depend on the other samples. Fewer than two values have none (NaN, NaN); equal values have
     (value, value). Where BCa is undefined (values that differ by rounding only) it is the percentile interval.

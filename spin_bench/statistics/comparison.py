@@ -26,9 +26,9 @@ PAIRS = ["method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "w
 def per_case(
     scores: pd.DataFrame, *, methods: Sequence[str] | None = None, metrics: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Mean over the images of each case: one column `value`, indexed by (method, metric, case).
+    """Average the images of each case: one column `value`, indexed by (method, metric, case).
 
-    Every method has a row for every metric and for every case that any method was scored on; the value is NaN where no
+    Every method has a row for every metric and for every case that any method was scored on; the value is NaN if no
     image has one. `methods` and `metrics` choose and order the rows (default: all, sorted). A score that is given twice
     or is infinite is a `UserError`.
     """
@@ -48,7 +48,7 @@ def per_case(
 def summarise(
     scores: pd.DataFrame, *, methods: Sequence[str] | None = None, metrics: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Mean over cases with its interval: columns `SUMMARY`, a row for every method and metric.
+    """Average over cases, with an interval: columns `SUMMARY`, a row for every method and metric.
 
     `n` counts the cases with a value and `missing` those without, among all cases of `scores`.
     """
@@ -64,7 +64,7 @@ def summarise(
 def compare(
     scores: pd.DataFrame, *, methods: Sequence[str] | None = None, metrics: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Every unordered pair of methods on the cases both have: columns `PAIRS`, metric by metric.
+    """Compare every unordered pair of methods on the cases both have: columns `PAIRS`, metric by metric.
 
     `diff` is the mean of a - b with its BCa interval, `p` is Wilcoxon's signed-rank test (two-sided), `p_holm` its
     correction over all pairs of the metric, and `win_rate` the share of cases where a is numerically larger, ties
@@ -99,9 +99,9 @@ def _by_cell(table: pd.DataFrame) -> dict[tuple[str, str], NDArray[np.float64]]:
 
 
 def rank_biserial(diffs: NDArray[np.float64]) -> float:
-    """Share of Wilcoxon's rank sum that lies above 0 minus that below (Kerby 2014), in [-1, 1]; 0 without any sign.
+    """Return the share of Wilcoxon's rank sum above 0 minus that below, in [-1, 1]; 0 without any sign.
 
-    It is the effect size of the test beside it: zeros are left out, equal sizes share their ranks.
+    It is the effect size of the test beside it (Kerby 2014): zeros are left out, equal sizes share their ranks.
     """
     diffs = diffs[diffs != 0]
     if len(diffs) == 0:

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 
 def pareto_front(x: ArrayLike, y: ArrayLike, *, higher_x: bool, higher_y: bool) -> list[int]:
-    """Positions of the points (n,) that are on the front, by ascending x.
+    """Find the points (n,) that no other point beats: their positions, by ascending x.
 
     A point is off it where another one is at least as good at both ends and better at one. Equal points are on the
     front together; a point with a NaN never is.

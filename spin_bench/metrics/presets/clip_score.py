@@ -6,5 +6,5 @@ from spin_bench.metrics.batch import Batch
 
 
 def clip_score(batch: Batch, features: Tensor) -> Tensor:
-    """100 max(0, cosine) of CLIP's `features` (n, width), one row a picture of the batch, and the prompts; (n,)."""
+    """Return 100 max(0, cosine), (n,), of CLIP's `features` (n, width) and the prompts of the batch's n pictures."""
     return 100 * (features * batch.clip_prompts).sum(1).clamp(min=0)

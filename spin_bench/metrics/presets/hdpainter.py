@@ -14,7 +14,7 @@ from spin_bench.metrics.presets.clip_score import clip_score
 
 
 def crop(case: Case, image: Tensor, side: int) -> Tensor:
-    """The mask's box of a picture (3, H, W) in [-1, 1], padded to a square with black, to (1, 3, side, side).
+    """Cut the mask's box out of (3, H, W) in [-1, 1] and pad it to a square with black: (1, 3, side, side).
 
     OpenCV's cubic resize: no antialias, rounded to 8 bits.
     """

@@ -16,7 +16,7 @@ from spin_bench.metrics.metric import by_clip
 
 
 def first_to_last(mask: Image.Image) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom (exclusive) from the first and the last painted pixel in reading order.
+    """Return left, top, right, bottom (exclusive) by the first and the last painted pixel in reading order.
 
     The last pixel's row and column are cut off. It is the box of the mask only if the mask is a box.
     """
@@ -25,7 +25,7 @@ def first_to_last(mask: Image.Image) -> tuple[int, int, int, int]:
 
 
 def crop(case: Case, image: Tensor, side: int) -> Tensor:
-    """That region of a picture (3, H, W) squashed to (1, 3, side, side); NaN where it is empty."""
+    """Cut that region out of a picture (3, H, W) and squash it to (1, 3, side, side); NaN if it is empty."""
     left, top, right, bottom = first_to_last(case.mask)
     if right <= left or bottom <= top:
         return torch.full((1, 3, side, side), torch.nan)
@@ -33,7 +33,7 @@ def crop(case: Case, image: Tensor, side: int) -> Tensor:
 
 
 def squashed(picture: Image.Image, side: int) -> Tensor:
-    """By PIL's bicubic filter, whatever the picture's shape, to (1, 3, side, side)."""
+    """Squash a picture of any shape to (1, 3, side, side) by PIL's bicubic filter."""
     return to_tensor(picture.resize((side, side), Image.Resampling.BICUBIC))
 
 

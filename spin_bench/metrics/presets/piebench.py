@@ -20,7 +20,7 @@ _on_levels = partial(on_levels, preset="piebench", source=_SOURCE, mask=_MASK, c
 
 
 def edited(masks: Tensor) -> Tensor:
-    """Masks (n, 1, H, W) or (1, H, W) with the picture's outermost pixels added, as the benchmark reads them."""
+    """Add the picture's outermost pixels to masks (n, 1, H, W) or (1, H, W), as the benchmark reads them."""
     grown = masks.clone()
     grown[..., 0, :] = grown[..., -1, :] = 1
     grown[..., 0] = grown[..., -1] = 1
@@ -55,6 +55,7 @@ def _similarity(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
     fault="shrinks as the mask grows: 1 - a times the error of the unmasked pixels, a the masked share",
 )
 def mse_bg(batch: Batch) -> Tensor:
+    """Squared error of both pictures, black where edited, over all pixels."""
     return over_backgrounds(batch, _error)
 
 
@@ -68,6 +69,7 @@ def mse_bg(batch: Batch) -> Tensor:
     fault="grows with the mask: 10 log10(1 / (1 - a)) dB too high, a the masked share",
 )
 def psnr_bg(batch: Batch) -> Tensor:
+    """PSNR of that error."""
     return decibels(mse_bg(batch))
 
 
@@ -78,6 +80,7 @@ def psnr_bg(batch: Batch) -> Tensor:
     fault="grows with the mask: the black pixels are equal in both pictures and count as 1",
 )
 def ssim_bg(batch: Batch) -> Tensor:
+    """SSIM of both pictures, black where edited, over all pixels."""
     return over_backgrounds(batch, _similarity)
 
 

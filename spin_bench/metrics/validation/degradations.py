@@ -34,7 +34,7 @@ EDGE_DEPTH = 2.0  # px inside the mask over which a hard edge falls to 1/e
 
 @dataclass(frozen=True, kw_only=True)
 class Ladder:
-    """One fault in five strengths."""
+    """A fault in five strengths."""
 
     name: str
     levels: tuple[float, ...]  # `SEVERITIES` of them; the first is 0 and leaves the truth as it is
@@ -44,7 +44,7 @@ class Ladder:
     embedded: bool = False  # needs the scene behind a case of the embedded benchmark
 
     def paint(self, case: Case, severity: int) -> Image.Image:
-        """The case painted with this fault; `UserError` where the case does not know its truth or its scene."""
+        """Paint the case with this fault; `UserError` if the case does not know its truth or its scene."""
         pixels = (self.fault(case, self.levels[severity]).clip(0, 1) * 255).round().astype(np.uint8)
         faulty = Image.fromarray(pixels)
         if self.outside and case.truth is not None:
@@ -53,7 +53,7 @@ class Ladder:
 
 
 def scene_of(case: Case) -> Scene:
-    """The scene that the embedded benchmark painted `case` from; `UserError` where it did not."""
+    """Find the scene that the embedded benchmark painted `case` from; `UserError` if it did not."""
     match = re.fullmatch(r"([a-z]+)-([0-9]{4})", case.id)
     if match and match[1] in DOMAINS and case.background.size == (CANVAS, CANVAS):
         scene = make_task(match[1], int(match[2])).scene

@@ -16,7 +16,7 @@ FILES = ("courses.csv", "matrix.csv", "matrix.json", "matrix.md", "matrix.png")
 
 
 def save(values: pd.DataFrame, table: pd.DataFrame, main: Sequence[str], folder: Path, *, title: str) -> list[Path]:
-    """Write `FILES` into `folder`: mean values by rung, the matrix in three forms and as a heat map; the paths.
+    """Write `FILES` into `folder` (mean values by rung, the matrix in three forms and as a heat map); return them.
 
     `main` names the metrics of the main table, which stand first.
     """
@@ -31,13 +31,13 @@ def save(values: pd.DataFrame, table: pd.DataFrame, main: Sequence[str], folder:
 
 
 def failing(table: pd.DataFrame, main: Sequence[str]) -> list[str]:
-    """Metrics of `main` that break a promise, each with the ladders that show it."""
+    """Name the metrics of `main` that break a promise, each with the ladders that show it."""
     broken = table[table["metric"].isin(main) & ~table["passes"].astype(bool)]
     return [f"{metric} ({', '.join(rows['ladder'])})" for metric, rows in broken.groupby("metric", sort=False)]
 
 
 def verdicts(table: pd.DataFrame, main: Sequence[str]) -> dict[str, object]:
-    """Plain data: every metric with whether it keeps its promises, what it claims and how it did."""
+    """Say of every metric, as plain data, whether it keeps its promises, what it claims and how it did."""
     metrics = {}
     for name, rows in table.groupby("metric", sort=False):
         claimed, others = rows[rows["claimed"]], rows[~rows["claimed"]]
@@ -54,7 +54,7 @@ def verdicts(table: pd.DataFrame, main: Sequence[str]) -> dict[str, object]:
 
 
 def page(table: pd.DataFrame, main: Sequence[str], *, title: str) -> str:
-    """Markdown: a row a metric, the main table's first."""
+    """Write the matrix as Markdown: a row a metric, the main table's first."""
     lines = [
         f"# {title}",
         "",
@@ -85,7 +85,7 @@ def page(table: pd.DataFrame, main: Sequence[str], *, title: str) -> str:
 
 
 def draw(table: pd.DataFrame, main: Sequence[str], path: Path) -> None:
-    """The matrix as a heat map of `fall`; a claimed cell has a frame and its `order`, a failing one a cross."""
+    """Draw the matrix as a heat map of `fall`; a claimed cell has a frame and its `order`, a failing one a cross."""
     metrics, ladders = _ordered(table, main), list(table["ladder"].unique())
     cells = table.set_index(["metric", "ladder"])
     figure = Figure(figsize=(3.4 + 0.85 * len(ladders), 2.2 + 0.38 * len(metrics)), layout="constrained")

@@ -30,13 +30,14 @@ TOGETHER = 32  # cases an encoder sees at once
 
 
 def portions(cases: Sequence[Case]) -> list[Sequence[Case]]:
+    """Split cases into portions of TOGETHER, the last one smaller."""
     return [cases[start : start + TOGETHER] for start in range(0, len(cases), TOGETHER)]
 
 
 def measure(
     metrics: Sequence[Metric], ladders: Sequence[Ladder], cases: Sequence[Case], stack: Stack
 ) -> Iterator[pd.DataFrame]:
-    """Every metric's value of every case on every rung: columns `VALUES`, a frame for every portion and ladder."""
+    """Compute every metric for every case on every rung: a frame with columns `VALUES` per portion and ladder."""
     encoders = Encoders(stack.device)
     for group in portions(cases):
         about = CaseFeatures(group, stack, encoders)
@@ -62,7 +63,7 @@ def _rung(metrics: Sequence[Metric], about: CaseFeatures, pictures: list[Image])
 
 
 def matrix(values: pd.DataFrame, metrics: Iterable[Metric]) -> pd.DataFrame:
-    """What `measure` yielded as one row a metric and ladder: columns `MATRIX`.
+    """Sum up what `measure` yielded: a row per metric and ladder with columns `MATRIX`.
 
     `order` is Spearman's correlation of severity and the mean over cases, 1 where the metric worsens at every step;
     `order_of_cases` is the mean of the same correlation within each case, 0 for a case on which nothing changes.
@@ -99,7 +100,7 @@ def _course(
 
 
 def _order(worse: np.ndarray) -> float:
-    """Spearman's correlation of values with their positions, 0 where they are all the same."""
+    """Spearman's correlation of values with their positions, 0 if they are all the same."""
     if np.ptp(worse) == 0:
         return 0.0
     return float(spearmanr(np.arange(len(worse)), worse).statistic)

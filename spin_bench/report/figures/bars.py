@@ -18,7 +18,7 @@ ROW, HEAD = 0.36, 1.0  # inches of height: a bar, and what a panel needs around 
 
 @house_style
 def bars(summary: pd.DataFrame, *, methods: Mapping[str, str], records: Mapping[str, MetricRecord]) -> Figure:
-    """A panel a metric, a bar a method (bounding rows are hatched), drawn from 0.
+    """Draw a panel per metric with a bar per method from 0; bounding rows are hatched.
 
     `summary` is what `statistics.comparison.summarise` returns; `methods` maps names to display names, top to bottom.
     """

@@ -51,7 +51,7 @@ def sweep_curves(
 def sweep_path(
     points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], x: MetricRecord, y: MetricRecord
 ) -> Figure:
-    """One metric against another, a path a method through the values of the setting, each written at its point.
+    """Draw one metric against another, a path a method through the values of the setting, each written at its point.
 
     `points` has the columns method, setting, metric, mean, lo, hi.
     """

@@ -14,7 +14,7 @@ WORDS = {True: "right is better", False: "left is better", None: "neither side i
 
 
 def differences(pairs: pd.DataFrame, *, base: str, metric: str) -> pd.DataFrame:
-    """The pairs with `base`, turned so that they say other - base: columns diff, lo, hi, n, indexed by the other.
+    """Turn the pairs with `base` into other - base: columns diff, lo, hi, n, indexed by the other.
 
     `pairs` is what `spin_bench.statistics.comparison.compare` returns: there either side may be the base.
     """
@@ -27,7 +27,7 @@ def differences(pairs: pd.DataFrame, *, base: str, metric: str) -> pd.DataFrame:
 
 @house_style
 def forest(pairs: pd.DataFrame, *, base: str, methods: Mapping[str, str], record: MetricRecord) -> Figure:
-    """A row for every method but `base`, in the order of `methods`: its mean paired difference and interval.
+    """Draw a row for every method but `base`, in the order of `methods`: its mean paired difference and interval.
 
     A filled marker is an interval that excludes 0.
     """

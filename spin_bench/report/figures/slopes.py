@@ -21,7 +21,7 @@ PANEL = 3.6  # inches of height
 def slopes(
     values: pd.DataFrame, *, base: str, rivals: Sequence[str], methods: Mapping[str, str], record: MetricRecord
 ) -> Figure:
-    """A panel a rival. A line has the colour of the method that is better at the case, grey at a tie; means are black.
+    """Draw a panel a rival: a line a case in the colour of the better method, grey at a tie; means are black.
 
     `values` is what `statistics.comparison.per_case` returns. Cases that lack one of the two are left out and counted.
     """

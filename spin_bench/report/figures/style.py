@@ -50,7 +50,7 @@ house_style = matplotlib.rc_context(_HOUSE)  # a decorator: in force while the f
 
 
 def method_colours(methods: Iterable[str]) -> dict[str, str]:
-    """A colour for each name: the fixed one where there is one, else the next of the others.
+    """Give each name a colour: its fixed one, or the next of the others.
 
     A row that keeps a method's best images (`name@top1`) has its method's colour.
     """
@@ -63,12 +63,12 @@ def method_colours(methods: Iterable[str]) -> dict[str, str]:
 
 
 def printed(text: str) -> str:
-    """Numbers with a true minus sign, as matplotlib writes them on its axes."""
+    """Write numbers with a true minus sign, as matplotlib does on its axes."""
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def method_markers(methods: Iterable[str]) -> dict[str, str]:
-    """A marker for each name, in order."""
+    """Give each name a marker, in order."""
     return dict(zip(methods, cycle(MARKERS), strict=False))
 
 

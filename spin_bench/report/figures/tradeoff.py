@@ -20,7 +20,7 @@ SIZE = (WIDTH, 5.6)
 def metric_tradeoff(
     summary: pd.DataFrame, *, x: MetricRecord, y: MetricRecord, methods: Mapping[str, str], title: str = ""
 ) -> Figure:
-    """One metric against another with both intervals, and the Pareto front of the means.
+    """Draw one metric against another with both intervals, and the Pareto front of the means.
 
     `summary` is what `comparison.summarise` returns. Bounding rows are drawn hollow and are not on the front,
     which is left out where a metric has no better end.
@@ -39,7 +39,7 @@ def metric_tradeoff(
 def cost_tradeoff(
     summary: pd.DataFrame, costs: pd.DataFrame, *, y: MetricRecord, methods: Mapping[str, str], title: str = ""
 ) -> Figure:
-    """A metric with its interval against the seconds an image takes (logarithmic), and the Pareto front.
+    """Draw a metric with its interval against the seconds an image takes (logarithmic), and the Pareto front.
 
     `costs` has the columns method and seconds_per_image. Bounding rows, which paint nothing, are left out.
     """

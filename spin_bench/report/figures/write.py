@@ -55,7 +55,7 @@ def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figur
 
 
 def similarity_and_coherence(records: Mapping[str, MetricRecord]) -> tuple[MetricRecord | None, MetricRecord | None]:
-    """The first metric of each kind; None where there is none."""
+    """Return the first metric of each kind; None if there is none."""
     return _first(records, SIMILARITY), _first(records, COHERENCE)
 
 

@@ -13,10 +13,14 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
 from spin_bench.core.errors import UserError
-from spin_bench.statistics.bootstrap import bootstrap_interval, bootstrap_intervals
+from spin_bench.statistics.bootstrap import bootstrap_intervals
 from spin_bench.statistics.comparison import PAIRS, SUMMARY, compare, per_case, rank_biserial, summarise
 
 NAN = math.nan
+
+
+def bootstrap_interval(values: Sequence[float], **options: float) -> tuple[float, float]:
+    return bootstrap_intervals([values], **options)[0]
 
 
 def long(values: Mapping[tuple[str, str], Sequence[Sequence[float]]]) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from ablation_page import END, START, filled, main, measured
 
 from spin_bench.core.errors import UserError
-from spin_bench.report.ablations import END, START, filled, main, measured
 from spin_bench.report.subsets import UNSEEN
 
 PAIRS = ["method_a", "method_b", "metric", "diff", "lo", "hi", "p", "p_holm", "win_rate", "n"]

@@ -1,4 +1,4 @@
-"""Fill docs/spin.md from the results of the ablations: `python -m spin_bench.report.ablations`.
+"""Fill docs/spin.md from the results of the ablations: `python bench/ablation_page.py`.
 
 The page gets a table for each, a row a variant, its paired differences from Spin's default, and where the results tell
 unseen objects apart the same over these alone. Run it from the checkout; a variant without results has dashes, so that
@@ -22,7 +22,7 @@ from spin_bench.report.subsets import UNSEEN
 from spin_bench.report.wording import DASH, interval, number
 
 RESULTS, PAGE, EXPERIMENTS = Path("results/reference/mini/mini"), Path("docs/spin.md"), Path("conf/experiment")
-START, END = "<!-- measured: filled by `python -m spin_bench.report.ablations` -->", "<!-- end of measured -->"
+START, END = "<!-- measured: filled by `python bench/ablation_page.py` -->", "<!-- end of measured -->"
 BASE = "spin"
 QUOTES = '""'  # an empty text, as one would type it
 METRICS = {  # columns
