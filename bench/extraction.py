@@ -15,8 +15,7 @@ from spin_bench.cli.main import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.core.case import Case
 from spin_bench.core.progress import watcher
-from spin_bench.datasets import entries
-from spin_bench.datasets.tficon import load_case
+from spin_bench.datasets.benchmarks import load_cases
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.loading.load import load_stack
@@ -46,8 +45,7 @@ def main() -> None:
     config = compose(["experiment=table1", "methods=[spin]", f"limit={options.batch}", *options.overrides])
     console, settings = Console(), run_settings(config, methods(), METRICS)
     stack = load_stack(settings.stack)
-    found = entries(settings.dataset, watcher(console), limit=settings.limit)
-    cases = [load_case(entry, stack.canvas) for entry in found]
+    cases = load_cases(settings.dataset, watcher(console), limit=settings.limit, canvas=stack.canvas).cases
     best, embeddings = {1: float("inf"), options.batch: float("inf")}, {}
     for _ in range(options.rounds):
         for together in best:

@@ -25,8 +25,7 @@ from spin_bench.cli.main import compose
 from spin_bench.config.settings import dataset_config, stack_config
 from spin_bench.core.case import Case
 from spin_bench.core.progress import watcher
-from spin_bench.datasets import entries
-from spin_bench.datasets.tficon import load_case
+from spin_bench.datasets.benchmarks import load_cases
 from spin_bench.metrics import case_features
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures, portions
@@ -103,8 +102,9 @@ def main() -> None:
     options = parser.parse_args()
     console, config = Console(), compose(["experiment=table1", *options.overrides])
     names, stack = [n for n in chosen(list(config.metrics), METRICS) if n in METRICS], load_stack(stack_config(config))
-    found = entries(dataset_config(config), watcher(console), limit=options.images // IMAGES_A_CASE)
-    pairs = _pictures([load_case(entry, stack.canvas) for entry in found], options.images)
+    limit = options.images // IMAGES_A_CASE
+    loaded = load_cases(dataset_config(config), watcher(console), limit=limit, canvas=stack.canvas)
+    pairs = _pictures(loaded.cases, options.images)
     shared(names, pairs[:IMAGES_A_CASE], stack)  # loads what is loaded once
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     few = shared(names, pairs[: len(pairs) // 2], stack)

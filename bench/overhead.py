@@ -25,8 +25,7 @@ from spin_bench.config.settings import RunSettings, run_settings
 from spin_bench.core.case import Case
 from spin_bench.core.identity import derive_seed
 from spin_bench.core.progress import watcher
-from spin_bench.datasets import entries
-from spin_bench.datasets.tficon import load_case
+from spin_bench.datasets.benchmarks import load_cases
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.loading.load import load_stack
@@ -92,7 +91,7 @@ def main() -> None:
     settings = run_settings(config, known, METRICS)
     stack = load_stack(settings.stack)
     here = [name for name, own in settings.methods.items() if not stack.missing(known[name].parts(own) or ())]
-    case = load_case(next(iter(entries(settings.dataset, watcher(console), limit=1))), stack.canvas)
+    [case] = load_cases(settings.dataset, watcher(console), limit=1, canvas=stack.canvas).cases
     table = Table("method", "images", "s", "bare", "Adam", "passes", "outside %", "quartiles")
     figures = {}
     for name in here:

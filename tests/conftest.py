@@ -33,7 +33,7 @@ def benchmark_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cases(benchmark_root: Path) -> list[Case]:
-    return [load_case(entry, 64) for entry in scan(benchmark_root, decode=False, expected=None)[0]]
+    return [load_case(entry, 64) for entry in scan(benchmark_root).entries]
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from spin_bench.core.errors import UserError
 from spin_bench.core.paths import cache_folder
 from spin_bench.core.progress import watcher
 from spin_bench.cost.forecast import forecast_table
-from spin_bench.datasets import dataset_root
+from spin_bench.datasets.benchmarks import dataset_root, validate_hint
+from spin_bench.datasets.entry import WARNING
 from spin_bench.datasets.tficon import scan
 from spin_bench.models.hub.checks import Finding, check_files, disagreements
 from spin_bench.models.loading.load import choose_device
@@ -97,6 +98,7 @@ def _benchmark(config: DictConfig, console: Console) -> list[str]:
     if dataset.name != "mini" and not (dataset.root and Path(dataset.root).is_dir()):
         return [f"dataset={dataset.name}: no folder at {dataset.root!r}: set dataset.root"]
     root = dataset_root(dataset, watcher(console))
-    found, problems = scan(root, decode=False)
-    console.print(f"Benchmark: {len(found)} entries, {len(problems)} problems at {root}", soft_wrap=True)
-    return [] if found else [f"{root}: no usable entry: see spin-bench validate"]
+    listing = scan(root)
+    problems = sum(not line.startswith(WARNING) for line in listing.problems)
+    console.print(f"Benchmark: {len(listing.entries)} entries, {problems} problems at {root}", soft_wrap=True)
+    return [] if listing.entries else [f"{root}: no usable entry: {validate_hint(dataset)}"]

@@ -83,26 +83,6 @@ def lazy(path: str) -> Command:
     return command
 
 
-def validate_command(config: DictConfig, console: Console) -> int:
-    """List every problem of a benchmark folder, one line each; `UserError` where there are any."""
-    from spin_bench.config.settings import dataset_config
-    from spin_bench.core.progress import watcher
-    from spin_bench.datasets import dataset_root
-    from spin_bench.datasets.entry import WARNING
-    from spin_bench.datasets.tficon import scan
-    from spin_bench.mini.world import CANVAS
-
-    dataset = dataset_config(config)
-    root = dataset_root(dataset, watcher(console))
-    found, problems = scan(root, decode=True, side=CANVAS if dataset.name == "mini" else 512)
-    for problem in problems:
-        console.print(problem, markup=False, highlight=False, soft_wrap=True)
-    if not all(problem.startswith(WARNING) for problem in problems):
-        raise UserError(f"{root}: {len(problems)} problems, {len(found)} usable entries")
-    console.print(f"{root}: {len(found)} entries, {len(problems)} warnings")
-    return DONE
-
-
 def metrics_command(config: DictConfig, console: Console) -> int:
     """Print every metric's record: what it compares, and every choice that moves its number."""
     from spin_bench.config.settings import stack_config
@@ -116,7 +96,7 @@ def metrics_command(config: DictConfig, console: Console) -> int:
 COMMANDS: dict[str, Command] = {
     "run": lazy("spin_bench.cli.run:run_command"),
     "fold": lazy("spin_bench.cli.run:fold_command"),
-    "validate": validate_command,
+    "validate": lazy("spin_bench.cli.validate:validate_command"),
     "metrics": metrics_command,
     "doctor": lazy("spin_bench.cli.doctor:doctor_command"),
     "download": lazy("spin_bench.cli.download:download_command"),

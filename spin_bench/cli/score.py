@@ -10,7 +10,7 @@ from rich.console import Console
 from spin_bench.config.settings import dataset_config, run_settings
 from spin_bench.core.errors import UserError
 from spin_bench.core.progress import watcher
-from spin_bench.datasets import entries
+from spin_bench.datasets.benchmarks import entries
 from spin_bench.fold.fold import fold
 from spin_bench.fold.results_folder import sign
 from spin_bench.methods.registry import methods
@@ -34,8 +34,8 @@ def score_command(config: DictConfig, console: Console) -> int:
         config.methods = [NAME, *config.beside]
         config.method = None
     settings = run_settings(config, known, METRICS)
-    found = entries(dataset_config(config), watcher(console), limit=settings.limit)
-    pictures = find_pictures(folder, [entry.id for entry in found])
+    usable, _ = entries(dataset_config(config), watcher(console), limit=settings.limit)
+    pictures = find_pictures(folder, [entry.id for entry in usable])
     outside = OutsideSettings(digest_of(list(pictures.values()), folder))
     stack = load_stack(settings.stack)
     settings = replace(

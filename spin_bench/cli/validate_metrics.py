@@ -9,7 +9,7 @@ from rich.console import Console
 from spin_bench.config.settings import dataset_config, stack_config
 from spin_bench.core.case import Case
 from spin_bench.core.progress import watched, watcher
-from spin_bench.datasets import chosen_domains, entries
+from spin_bench.datasets.benchmarks import chosen_domains, entries
 from spin_bench.datasets.tficon import load_case
 from spin_bench.metrics.metric import Metric
 from spin_bench.metrics.registry import METRICS, chosen
@@ -53,7 +53,7 @@ def validate_metrics_command(config: DictConfig, console: Console) -> int:
 def _cases(config: DictConfig, canvas: int, console: Console) -> list[Case]:
     """`limit` cases, as evenly over the chosen domains as those have them."""
     dataset = dataset_config(config)
-    found = entries(dataset, watcher(console), limit=None)
+    found, _ = entries(dataset, watcher(console), limit=None)
     queues = [[entry for entry in found if entry.domain == domain] for domain in chosen_domains(dataset)]
     limit = min(config.limit or CASES, len(found))
     taken = [0] * len(queues)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from spin_bench.config.executor import ExecutorConfig, Shard
 from spin_bench.config.precedence import SHARED
 from spin_bench.core.errors import UserError, unknown
-from spin_bench.datasets import DatasetConfig
+from spin_bench.datasets.benchmarks import DatasetConfig
 from spin_bench.methods.method import Method
 from spin_bench.methods.variants import Variant, changed, chosen_variants, in_order, with_variants
 from spin_bench.metrics.registry import chosen as chosen_metrics

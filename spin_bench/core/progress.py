@@ -33,7 +33,7 @@ def watched(items: Iterable[T], *, total: int, label: str, console: Console) -> 
 
 
 def watcher(console: Console) -> Callable[[Iterator[int], int, str], None]:
-    """A consumer of "done so far" counts that shows them on `console`; see `spin_bench.datasets.Watch`."""
+    """A consumer of "done so far" counts that shows them on `console`; see `spin_bench.datasets.benchmarks.Watch`."""
 
     def watch(done: Iterator[int], total: int, label: str) -> None:
         for _ in watched(done, total=total, label=label, console=console):

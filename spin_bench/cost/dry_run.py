@@ -19,8 +19,7 @@ from spin_bench.core.errors import UserError
 from spin_bench.core.identity import derive_seed
 from spin_bench.core.progress import watcher
 from spin_bench.cost.memory import peak_bytes
-from spin_bench.datasets import entries
-from spin_bench.datasets.tficon import load_case
+from spin_bench.datasets.benchmarks import load_cases
 from spin_bench.methods.method import Method
 from spin_bench.models.stack import Stack
 from spin_bench.run.painting import Halving
@@ -40,8 +39,7 @@ class Measured:
 
 def dry_run(settings: RunSettings, stack: Stack, known: Mapping[str, Method], console: Console) -> list[Measured]:
     """Paint the run's cases with each of its methods and print what that took; pictures are checked, then forgotten."""
-    found = entries(settings.dataset, watcher(console), limit=settings.limit)
-    cases = [load_case(entry, stack.canvas) for entry in found]
+    cases = load_cases(settings.dataset, watcher(console), limit=settings.limit, canvas=stack.canvas).cases
     measured = []
     for name, chosen in settings.methods.items():
         method = known[name]

@@ -11,7 +11,7 @@ from spin_bench.core.errors import UserError
 from spin_bench.core.progress import watcher
 from spin_bench.cost.estimates import bare_networks, measured_rate, memory, operations
 from spin_bench.cost.passes import PASSES, SALIENCY
-from spin_bench.datasets import entries
+from spin_bench.datasets.benchmarks import entries
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.loading.load import DTYPES, choose_device
@@ -61,6 +61,6 @@ def free_memory(device: torch.device) -> int:
 
 def _cases(settings: RunSettings, console: Console) -> int:
     try:
-        return len(entries(settings.dataset, watcher(console), limit=settings.limit))
+        return len(entries(settings.dataset, watcher(console), limit=settings.limit)[0])
     except UserError:
         return settings.limit or PAPER_CASES

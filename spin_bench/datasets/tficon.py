@@ -1,88 +1,110 @@
 """The TF-ICON benchmark (Lu et al., ICCV 2023): 332 entries in four domains; layouts in `entry.py`.
 
-`scan` lists what is there and everything wrong with it at once; `load_case` reads one entry at the canvas of a stack.
+`scan` lists what is there by its names; `validate` reads every picture, too; `load_case` reads one entry.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spin_bench.core.case import DOMAINS, Case
-from spin_bench.core.errors import UserError, unknown
-from spin_bench.core.pictures import digest, fit, read_mask, read_picture
-from spin_bench.datasets.entry import DOMAIN_FOLDERS, EXAMPLE_FOLDERS, INDEXED, SUFFIXES, WARNING, Entry, read_entry
-from spin_bench.datasets.problems import count_problems, picture_problems, twins
+from spin_bench.core.errors import UserError
+from spin_bench.core.pictures import digest
+from spin_bench.datasets.entry import WARNING, Entry, Unusable, candidates, case_id, parse_name, place, read_entry
+from spin_bench.datasets.problems import count_problems, entry_folders, twins
+from spin_bench.datasets.reading import Examined, examine, latent_cells
 
 RELEASED = {"real": 237, "cartoon": 27, "painting": 37, "sketch": 31}
 
 
-def scan(
-    root: Path, *, decode: bool, side: int | None = 512, expected: Mapping[str, int] | None = RELEASED
-) -> tuple[list[Entry], list[str]]:
-    """The usable entries under `root`, sorted by domain and index, and every problem found, a line each.
+@dataclass(frozen=True)
+class Listing:
+    """What lies under a root, by its names alone."""
 
-    Without `decode` only names are looked at; with it every picture is decoded and measured: backgrounds are to be
-    `side` pixels square (None: any square). `expected` counts entries a domain (None: any number). Lines that start
-    with WARNING leave their entry usable. UserError where `root` is missing or holds no entries.
+    folders: list[Path]  # of all entries
+    cases: list[Entry | Unusable]  # in the benchmark's order: by domain and index
+    problems: list[str]  # a line each, of entries and of the whole
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [case for case in self.cases if isinstance(case, Entry)]
+
+
+def scan(root: Path, *, expected: Mapping[str, int] | None = RELEASED) -> Listing:
+    """List the entries under `root`, usable or not. Only names are looked at.
+
+    `expected` counts entries a domain (None: any number). `UserError` where `root` is missing or holds no entries.
     """
-    folders, problems = _entry_folders(root)
-    clashing, clashes = twins(folders)
-    entries = []
+    folders, problems = entry_folders(root)
+    clashes = twins(folders)
+    cases: dict[tuple[int, str, str], Entry | Unusable] = {}
     for folder in folders:
-        entry, found = read_entry(folder)
-        if decode:
-            found += picture_problems(folder, side)
-        problems += found
-        if entry and folder not in clashing and all(line.startswith(WARNING) for line in found):
-            entries.append(entry)
-    problems += clashes
+        domain, index, prompt = parse_name(folder)
+        entry, lines = read_entry(folder)
+        problems += lines
+        if folder in clashes:
+            entry, index, lines = None, "", [*lines, clashes[folder]]
+        case = entry or Unusable(case_id(domain, index, prompt), domain, "; ".join(lines))
+        cases[DOMAINS.index(domain), parse_name(folder)[1], case.id] = case
+    problems += dict.fromkeys(clashes.values())
     if expected is not None:
         problems += count_problems(folders, expected)
-    return sorted(entries, key=lambda entry: (DOMAINS.index(entry.domain), entry.index, entry.id)), problems
+    return Listing(folders, [cases[key] for key in sorted(cases)], problems)
 
 
-def load_case(entry: Entry, canvas: int) -> Case:
-    """Read `entry` at `canvas` x `canvas` pixels; UserError names a file that is unreadable or an empty mask."""
-    size = (canvas, canvas)
-    reference = read_picture(entry.reference, "RGB")
+def validate(
+    root: Path, *, canvas: int, cell: int, expected: Mapping[str, int] | None = RELEASED
+) -> tuple[list[Entry], list[str]]:
+    """The entries under `root` that a stack can paint, and every problem and doubt, a line each; doubts begin WARNING.
+
+    `canvas` is the stack's, `cell` the side of a latent cell, both in px. Goes by the files, not by entries, so that a
+    folder that lacks one still has its others read.
+    """
+    listing = scan(root, expected=expected)
+    lines = list(listing.problems)
+    sound = {entry.background.parent for entry in listing.entries}
+    for folder in listing.folders:
+        files = {role: paths[0] for role, paths in candidates(folder).items() if len(paths) == 1}
+        examined = examine(files, canvas)
+        problems = examined.problems + _without_cell(files, examined, canvas, cell)
+        lines += problems
+        if problems:
+            sound.discard(folder)
+        elif folder in sound:  # doubts about a broken entry can wait until it is mended
+            lines += [WARNING + line for line in examined.doubts]
+    return [entry for entry in listing.entries if entry.background.parent in sound], lines
+
+
+def read_case(entry: Entry, canvas: int) -> tuple[Case, list[str]]:
+    """Read `entry` at `canvas` x `canvas` px, and what is doubtful about it; `UserError` says all that is wrong."""
+    examined = examine(entry.files, canvas)
+    if examined.problems:
+        raise UserError("; ".join(examined.problems))
+    pictures = examined.pictures
     case = Case(
         id=entry.id,
         domain=entry.domain,
         prompt=entry.prompt,
-        background=fit(read_picture(entry.background, "RGB"), size),
-        mask=read_mask(entry.mask, size),
-        reference=reference,
-        # often of another resolution than the photo it was drawn on
-        reference_mask=read_mask(entry.reference_mask, reference.size) if entry.reference_mask else None,
-        truth=fit(read_picture(entry.truth, "RGB"), size) if entry.truth else None,
+        background=pictures["background"],
+        mask=pictures["mask"],
+        reference=pictures["reference"],
+        reference_mask=pictures.get("reference_mask"),
+        truth=pictures.get("truth"),
         subject=entry.subject,
         novel=entry.novel,
     )
-    return replace(case, digest=digest(case))
+    return replace(case, digest=digest(case)), examined.doubts
 
 
-def _entry_folders(root: Path) -> tuple[list[Path], list[str]]:
-    """The folders of all entries, and a line for each folder of an unknown domain."""
-    if not root.is_dir():
-        raise UserError(f"no benchmark at {root}: no such folder; give the one that holds {', '.join(DOMAIN_FOLDERS)}")
-    inside = {parent: _subfolders(parent) for parent in _subfolders(root)}
-    if not any(inside.values()):
-        raise UserError(f"no entries under {root}; give the folder that holds {', '.join(DOMAIN_FOLDERS)}")
-    folders, problems = [], []
-    for parent, children in inside.items():
-        if parent.name in DOMAIN_FOLDERS or parent.name in EXAMPLE_FOLDERS or _are_examples(children):
-            folders += children
-        else:
-            problems.append(f"{unknown('domain', parent.name, list(DOMAIN_FOLDERS))}; rename or remove {parent}")
-    return folders, problems
+def load_case(entry: Entry, canvas: int) -> Case:
+    """Read `entry` at `canvas` x `canvas` px; `UserError` says all that is wrong with its pictures."""
+    return read_case(entry, canvas)[0]
 
 
-def _are_examples(folders: list[Path]) -> bool:
-    """Whether these are the repository's `<prompt>/` folders, which may lie in a parent of any name."""
-    files = (path for folder in folders for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    return not any(INDEXED.fullmatch(folder.name) for folder in folders) and any(path.is_file() for path in files)
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    """Sorted; without `.git`, `__MACOSX` and the like."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+def _without_cell(files: Mapping[str, Path], examined: Examined, canvas: int, cell: int) -> list[str]:
+    """A line where the mask paints pixels and no latent cell: every method that paints in latents will fail on it."""
+    mask = examined.pictures.get("mask")
+    if mask is None or mask.getbbox() is None or latent_cells(mask, cell):
+        return []
+    where = f"{place(files['mask'], 3)}: mask without a latent cell at a canvas of {canvas} px, where a cell has {cell}"
+    return [f"{where}; widen the region"]

@@ -44,3 +44,8 @@ class StackConfig:
     # Settings of methods that this scale needs otherwise than published, each with its reason.
     overrides: dict[str, dict[str, object]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def latent_cell(self) -> int:
+        """Side of a latent cell, px of the canvas, without a VAE: SD's halves three times, the embedded one twice."""
+        return 8 if self.layout else 4

@@ -13,9 +13,8 @@ from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.core.progress import watcher
 from spin_bench.core.stopping import Stop
-from spin_bench.datasets import entries
-from spin_bench.datasets.entry import Entry
-from spin_bench.datasets.tficon import load_case
+from spin_bench.datasets.benchmarks import Loaded, load_cases, validate_hint
+from spin_bench.datasets.entry import Unusable
 from spin_bench.methods.method import Method
 from spin_bench.methods.variants import with_variants
 from spin_bench.metrics.available import usable
@@ -56,12 +55,12 @@ class Run:
     methods: dict[str, Method]
     metrics: dict[str, Metric]  # of single pictures
     case_metrics: dict[str, CaseMetric]  # of all pictures of a case
-    entries: Sequence[Entry]
     cases: Sequence[Case]
     keys: dict[str, str]  # method -> run key
     left_out: dict[str, str]  # method -> why it cannot paint here
     console: Console
     encoders: Encoders  # that no stack carries
+    unusable: Sequence[Unusable] = ()  # cases that the benchmark names and that nothing can be painted for
     stop: Stop = field(default_factory=Stop)
     started: datetime = field(default_factory=partial(datetime.now, timezone.utc))
 
@@ -91,8 +90,9 @@ def prepare(
     encoders = Encoders(stack.device)
     settings = replace(settings, metrics=usable(settings.metrics, metrics, stack, encoders))
     methods = {name: with_variants(methods, settings.variants)[name] for name in settings.methods}
-    found = entries(settings.dataset, watcher(console), limit=settings.limit)
-    cases = [load_case(entry, stack.canvas) for entry in found]
+    loaded = load_cases(settings.dataset, watcher(console), limit=settings.limit, canvas=stack.canvas)
+    _warn(loaded, settings)
+    cases = loaded.cases
     left_out = _left_out(settings, stack, methods, cases)
     check_sizes(settings.set_level, len(cases))
     store = Store(settings.store_dir)
@@ -109,7 +109,21 @@ def prepare(
     chosen = [metrics[name] for name in settings.metrics]
     single = {metric.name: metric for metric in chosen if isinstance(metric, Metric)}
     of_case = {metric.name: metric for metric in chosen if isinstance(metric, CaseMetric)}
-    return Run(settings, stack, store, methods, single, of_case, found, cases, keys, left_out, console, encoders)
+    return Run(
+        settings, stack, store, methods, single, of_case, cases, keys, left_out, console, encoders, loaded.unusable
+    )
+
+
+def _warn(loaded: Loaded, settings: RunSettings) -> None:
+    """Say what is doubtful about the cases, and which of them count as missing."""
+    for line in loaded.doubts:
+        log.warning("%s", line)
+    for case in loaded.unusable:
+        log.warning("%s counts as missing: %s", case.id, case.reason)
+    if loaded.unusable:
+        total = len(loaded.cases) + len(loaded.unusable)
+        hint = validate_hint(settings.dataset, settings.stack.name)
+        log.warning("%d of %d cases are unusable: %s", len(loaded.unusable), total, hint)
 
 
 def _left_out(

@@ -8,7 +8,7 @@ import yaml
 from spin_bench.cli.main import compose, config_folder
 from spin_bench.config.settings import RunSettings, run_settings
 from spin_bench.core.errors import UserError
-from spin_bench.datasets import DatasetConfig, chosen_domains
+from spin_bench.datasets.benchmarks import DatasetConfig, chosen_domains
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.config import StackConfig

@@ -108,7 +108,7 @@ def small_stack() -> Stack:
 def case(benchmark_root) -> Case:
     from spin_bench.datasets.tficon import scan
 
-    entry: Entry = scan(benchmark_root, decode=False, expected=None)[0][0]
+    entry: Entry = scan(benchmark_root).entries[0]
     return load_case(entry, CANVAS)
 
 

@@ -14,9 +14,8 @@ from spin_bench.datasets.tficon import load_case, scan
 
 @pytest.mark.parametrize("decode", [False, True])
 def test_sound_entries_have_no_problems(root, decode):
-    entries, problems = scan(root, decode=decode, side=SIDE, expected={"real": 1, "sketch": 1})
-    assert problems == []
-    cat, dog = entries
+    assert check(root, decode=decode, expected={"real": 1, "sketch": 1}) == (["real-0001", "sketch-0007"], [])
+    cat, dog = scan(root).entries
     assert (cat.id, cat.domain, cat.index, cat.prompt) == ("real-0001", "real", "0001", "a photograph of a cat")
     assert (dog.id, dog.domain) == ("sketch-0007", "sketch")
     assert [path.name for path in (cat.background, cat.mask, cat.reference, cat.reference_mask)] == [
@@ -37,7 +36,7 @@ def test_entries_are_sorted_by_domain_then_index(root):
 
 def test_stray_spaces_around_the_prompt_go(root):
     add_entry(root / "Real-Real/0123  a professional  photo ")
-    prompts = {entry.id: entry.prompt for entry in scan(root, decode=False, expected=None)[0]}
+    prompts = {entry.id: entry.prompt for entry in scan(root).entries}
     assert prompts["real-0123"] == "a professional  photo"
 
 
@@ -64,7 +63,7 @@ def test_what_archivers_leave_behind_is_ignored(root):
 
 def test_facts_and_truth_of_the_embedded_benchmark(root):
     (root / CAT / "facts.json").write_text('{"subject": "cat", "novel": true, "more": 1}')
-    picture(64, 64, seed=3).save(root / CAT / "true_bg_fg.png")
+    picture(seed=3).save(root / CAT / "true_bg_fg.png")
     entry = only_entry(root)
     case = load_case(entry, SIDE)
     assert (entry.subject, entry.novel, case.subject, case.novel) == ("cat", True, "cat", True)
@@ -111,19 +110,22 @@ def test_ambiguous_file(root, name, role):
     assert ids == ["sketch-0007"]
 
 
-@pytest.mark.parametrize(("width", "height", "side"), [(SIDE, 24, SIDE), (64, 64, SIDE), (SIDE, 24, None)])
-def test_background_of_wrong_size(root, width, height, side):
+@pytest.mark.parametrize(("width", "height"), [(SIDE, 24), (24, SIDE), (64, 63)])
+def test_a_background_that_is_not_square_is_refused_and_never_squashed(root, width, height):
     picture(width, height).save(root / CAT / "bg36.png")
     box_mask(width, height).save(root / CAT / "mask_bg_fg.jpg")
-    ids, [line] = check(root, side=side)
-    assert line.startswith(f"{CAT}/bg36.png: wrong size {width}x{height}, expected {SIDE}x{SIDE}")
+    ids, [line] = check(root)
+    assert line.startswith(f"{CAT}/bg36.png: wrong size {width}x{height}, not square")
     assert ids == ["sketch-0007"]
+    with pytest.raises(UserError, match=f"bg36.png: wrong size {width}x{height}"):
+        load_case(only_entry(root), SIDE)
 
 
-def test_any_square_background_will_do_without_a_side(root):
+def test_any_square_background_will_do(root):
     picture(64, 64).save(root / CAT / "bg36.png")
-    box_mask(64, 64).save(root / CAT / "mask_bg_fg.jpg")
-    assert check(root, side=None) == (["real-0001", "sketch-0007"], [])
+    box_mask(64, 64, box=(16, 16, 48, 40)).save(root / CAT / "mask_bg_fg.jpg")
+    assert check(root) == (["real-0001", "sketch-0007"], [])
+    assert load_case(only_entry(root), SIDE).background.size == (SIDE, SIDE)
 
 
 @pytest.mark.parametrize("name", ["mask_bg_fg.jpg", "true_bg_fg.png"])
@@ -132,6 +134,8 @@ def test_picture_of_another_size_than_the_background(root, name):
     ids, [line] = check(root)
     assert line.startswith(f"{CAT}/{name}: wrong size 64x64, expected {SIDE}x{SIDE}")
     assert ids == ["sketch-0007"]
+    with pytest.raises(UserError, match=f"{name}: wrong size 64x64"):
+        load_case(only_entry(root), SIDE)
 
 
 @pytest.mark.parametrize("name", ["mask_bg_fg.jpg", "fg88_mask.png"])

@@ -1,6 +1,7 @@
 """The layouts of the benchmark: domains, indices, counts, folders."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,24 @@ def test_unknown_domain_is_named_with_the_nearest_known(root):
     assert ids == ["real-0001", "sketch-0007"]
 
 
-def test_a_benchmark_nested_too_deep_is_an_unknown_domain(root):
-    add_entry(root / "TF_ICON" / CAT)
+@pytest.mark.parametrize("wrapper", ["TF_ICON", "unpacked/TF_ICON"])
+def test_a_benchmark_nested_too_deep_is_recognised_and_named(root, tmp_path, wrapper):
+    add_entry(root / wrapper / CAT)
     _, [line] = check(root)
-    assert line.startswith("unknown domain 'TF_ICON'")
+    assert line == f"{root / wrapper}: a benchmark one folder too deep; set dataset.root to it"
+    shutil.rmtree(root / "Real-Real")
+    shutil.rmtree(root / "Real-Sketch")
+    with pytest.raises(UserError, match=f"no entries under .*{wrapper}: a benchmark one folder too deep"):
+        scan(root)
+
+
+@pytest.mark.parametrize(
+    "name", ["@eaDir", "$RECYCLE.BIN", "lost+found", ".ipynb_checkpoints", "__MACOSX", ".DS_Store"]
+)
+def test_folders_of_the_system_are_ignored(root, name):
+    for parent in (root, root / "Real-Real"):
+        (parent / name / CAT).mkdir(parents=True)
+    assert check(root) == (["real-0001", "sketch-0007"], [])
 
 
 def test_duplicated_index_leaves_out_both(root):
@@ -49,14 +64,14 @@ def test_folder_without_prompt(root):
 
 def test_counts_name_each_domain_that_differs(root):
     _, problems = check(root, expected={"real": 1, "cartoon": 2, "sketch": 3})
-    assert [line.split(",")[0] for line in problems] == ["Real-Cartoon: 0 entries", "Real-Sketch: 1 entries"]
-    assert all("2 of 6 in all" in line for line in problems)
+    [line] = problems
+    assert line.startswith("warning: 2 entries, the release has 6 (cartoon 0 of 2, sketch 1 of 3); complete")
 
 
 def test_counts_of_the_release_by_default(root):
-    _, problems = scan(root, decode=False)
-    assert [int(re.search(r"expected (\d+)", line)[1]) for line in problems] == [237, 27, 37, 31]
-    assert all("2 of 332 in all" in line for line in problems)
+    [line] = scan(root).problems
+    assert [int(number) for number in re.findall(r"of (\d+)", line)] == [237, 27, 37, 31]
+    assert "2 entries, the release has 332" in line
 
 
 def test_a_broken_entry_is_still_counted(root):
@@ -80,7 +95,7 @@ def test_all_problems_are_found_at_once(root):
         f"{DOG}: ambiguous reference",
         f"{DOG}/mask_bg_fg.jpg: empty mask",
         "unknown domain 'Elsewhere'",
-        "Real-Real: 1 entries, expected 2",
+        "2 entries, the release has 3 (real 1 of 2)",
     ):
         assert text.count(part) == 1
     assert len(problems) == 6
@@ -91,13 +106,13 @@ def test_missing_or_empty_root(tmp_path, make):
     root = tmp_path / "benchmark"
     make(root)
     with pytest.raises(UserError, match=str(root)) as caught:
-        scan(root, decode=False)
+        scan(root)
     assert "\n" not in str(caught.value)
 
 
 def test_a_domain_given_as_root(root):
-    with pytest.raises(UserError, match="no entries under"):
-        scan(root / "Real-Real", decode=False)
+    with pytest.raises(UserError, match=f"one domain of a benchmark; set dataset.root to {root}$"):
+        scan(root / "Real-Real")
 
 
 def test_layout_of_the_repository_inputs(tmp_path):
@@ -110,8 +125,8 @@ def test_layout_of_the_repository_inputs(tmp_path):
     }
     for name in domains:
         add_entry(tmp_path / name)
-    entries, problems = scan(tmp_path, decode=True, side=SIDE, expected=None)
-    assert problems == []
+    entries = scan(tmp_path).entries
+    assert check(tmp_path) == ([entry.id for entry in entries], [])
     assert {entry.prompt: entry.domain for entry in entries} == {
         Path(name).name: domain for name, domain in domains.items()
     }
@@ -131,7 +146,7 @@ def test_ids_without_index_are_file_names_and_unique(tmp_path):
     ]
     for prompt in prompts:
         add_entry(tmp_path / "same_domain" / prompt)
-    ids = [entry.id for entry in scan(tmp_path, decode=False, expected=None)[0]]
+    ids = [entry.id for entry in scan(tmp_path).entries]
     assert len({name.lower() for name in ids}) == len(prompts)
     assert all(re.fullmatch(r"real-[a-z0-9-]{8,70}", name) for name in ids)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from spin_bench.datasets.tficon import scan
+from spin_bench.datasets.tficon import scan, validate
 
 GENUINE = Path(__file__).parents[2].parent / "shared/data/tficon"
 SIDE = 32
@@ -38,12 +38,16 @@ def add_entry(folder, seed=0):
     box_mask().save(folder / "dccf_image.jpg")
 
 
-def check(root, *, decode=True, side=SIDE, expected=None):
-    entries, problems = scan(root, decode=decode, side=side, expected=expected)
+def check(root, *, decode=True, expected=None):
+    """Ids of the usable entries and what is wrong, by names alone or with every picture read at SIDE px."""
+    listing = scan(root, expected=expected)
+    entries, problems = listing.entries, listing.problems
+    if decode:
+        entries, problems = validate(root, canvas=SIDE, cell=4, expected=expected)
     assert all("\n" not in line for line in problems)
     return [entry.id for entry in entries], problems
 
 
 def only_entry(root):
-    [entry] = [entry for entry in scan(root, decode=False, expected=None)[0] if entry.id == "real-0001"]
+    [entry] = [entry for entry in scan(root).entries if entry.id == "real-0001"]
     return entry

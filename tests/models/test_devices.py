@@ -39,7 +39,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def case(benchmark_root) -> Case:
-    return load_case(scan(benchmark_root, decode=False, expected=None)[0][0], CANVAS)
+    return load_case(scan(benchmark_root).entries[0], CANVAS)
 
 
 def _elsewhere(stack: Stack) -> Stack:

@@ -1,0 +1,119 @@
+"""The benchmarks by name, and the first cases of one."""
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spin_bench.core.case import DOMAINS, Case
+from spin_bench.core.errors import UserError, unknown
+from spin_bench.datasets.entry import Entry, Unusable
+from spin_bench.datasets.tficon import read_case, scan
+
+Watch = Callable[[Iterator[int], int, str], None]  # consumes an iterator of "done so far" and shows it
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """`conf/dataset/<name>.yaml`."""
+
+    name: str
+    root: str = ""  # folder of the benchmark; the embedded one has its own place
+    domains: Any = "real"  # a domain, a tuple of them, or "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """The first cases of a benchmark, read at a canvas, in the benchmark's order."""
+
+    cases: list[Case]
+    unusable: list[Unusable]  # which counted towards the limit
+    doubts: list[str]  # about usable ones, a line each
+
+
+def _embedded(config: DatasetConfig, watch: Watch) -> Path:
+    from spin_bench.mini.benchmark import COUNTS, benchmark_folder, render
+
+    root = Path(config.root) if config.root else benchmark_folder()
+    if not root.exists():
+        watch(render(root, workers=os.cpu_count() or 1), sum(COUNTS.values()), "rendering the embedded benchmark")
+    return root
+
+
+def _released(config: DatasetConfig, watch: Watch) -> Path:
+    if not config.root:
+        raise UserError("dataset=tficon needs dataset.root=<folder of the unpacked benchmark>")
+    return Path(config.root)
+
+
+DATASETS: dict[str, Callable[[DatasetConfig, Watch], Path]] = {"mini": _embedded, "tficon": _released}
+
+
+def dataset_root(config: DatasetConfig, watch: Watch) -> Path:
+    """The benchmark's folder, rendered first where it is the embedded one."""
+    if config.name not in DATASETS:
+        raise unknown("dataset", config.name, list(DATASETS))
+    return DATASETS[config.name](config, watch)
+
+
+def chosen_domains(config: DatasetConfig) -> tuple[str, ...]:
+    wanted = (config.domains,) if isinstance(config.domains, str) else tuple(config.domains)
+    if wanted == ("all",):
+        return DOMAINS
+    for domain in wanted:
+        if domain not in DOMAINS:
+            raise unknown("domain", domain, [*DOMAINS, "all"])
+    return wanted
+
+
+def entries(config: DatasetConfig, watch: Watch, *, limit: int | None) -> tuple[list[Entry], list[Unusable]]:
+    """The first `limit` cases of the chosen domains: those that their names leave usable, and the others.
+
+    Both count towards `limit`, so that a broken entry is a missing case and not another one's turn. `UserError` where
+    none is usable.
+    """
+    root, domains = dataset_root(config, watch), chosen_domains(config)
+    cases = [case for case in scan(root).cases if case.domain in domains][:limit]
+    usable = [case for case in cases if isinstance(case, Entry)]
+    unusable = [case for case in cases if isinstance(case, Unusable)]
+    if not usable:
+        raise _none_usable(config, root, unusable)
+    return usable, unusable
+
+
+def load_cases(config: DatasetConfig, watch: Watch, *, limit: int | None, canvas: int) -> Loaded:
+    """Read the first `limit` cases at `canvas` px; one that cannot be read is unusable, and the others go on."""
+    usable, unusable = entries(config, watch, limit=limit)
+    cases: list[Case] = []
+    doubts: list[str] = []
+    for entry in usable:
+        try:
+            case, lines = read_case(entry, canvas)
+        except UserError as error:
+            unusable.append(Unusable(entry.id, entry.domain, str(error)))
+        else:
+            cases.append(case)
+            doubts += lines
+    unusable.sort(key=lambda case: (DOMAINS.index(case.domain), case.id))
+    if not cases:
+        raise _none_usable(config, dataset_root(config, watch), unusable)
+    return Loaded(cases, unusable, doubts)
+
+
+def validate_hint(config: DatasetConfig, stack: str = "") -> str:
+    """The command that lists everything wrong with a benchmark, at the canvas of a stack, ready for a shell."""
+    words = ["spin-bench", "validate", *([f"stack={stack}"] if stack else []), f"dataset={config.name}"]
+    if config.root:
+        plain = re.fullmatch(r"[\w./~-]+", config.root, re.ASCII)
+        quoted = config.root.replace("\\", "\\\\").replace("'", "\\'")  # as Hydra quotes
+        words.append(f"dataset.root={config.root}" if plain else f"dataset.root='{quoted}'")
+    return shlex.join(words)
+
+
+def _none_usable(config: DatasetConfig, root: Path, unusable: list[Unusable]) -> UserError:
+    domains = ", ".join(chosen_domains(config))
+    first = f" ({unusable[0].id}: {unusable[0].reason})" if unusable else ""
+    return UserError(f"{root}: no usable entry of domain {domains}{first}: list all with: {validate_hint(config)}")
