@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spin_bench.core.errors import PaintingError, UserError
+from spin_bench.diffusion.latents import latent_mask
 from spin_bench.models.stack import Stack
 
 
@@ -83,9 +84,13 @@ def inpaint(
 ) -> list[Image.Image]:
     """Paint each of N `pictures` (RGB, one size) where its mask (L) is white, from its own seed.
 
-    `positive` and `negative` are the text's hidden states, (N or 1, tokens, width).
+    `positive` and `negative` are the text's hidden states, (N or 1, tokens, width). `PaintingError` for a mask without
+    a latent cell, unless `padding_mask_crop` enlarges it first.
     """
     n = len(seeds)
+    if padding_mask_crop is None:
+        for mask in masks:
+            latent_mask(mask, pipeline.vae)
     positive, negative = positive.expand(n, -1, -1), negative.expand(n, -1, -1)
 
     def run(picture: Image.Image | list[Image.Image], mask: Image.Image | list[Image.Image], rows: slice):

@@ -27,17 +27,28 @@ def to_pictures(images: Tensor) -> list[Image.Image]:
 
 
 def mask_to_tensor(mask: Image.Image, side: int | None = None) -> Tensor:
-    """Mask picture to (1, 1, H, W) float32 in {0, 1}, 1 where painted; `side` resizes by nearest neighbour."""
+    """Mask picture to (1, 1, H, W) float32 in {0, 1}, 1 where painted; `side` resizes by nearest neighbour.
+
+    `PaintingError` where resizing leaves nothing to paint.
+    """
     if side is not None and mask.size != (side, side):
-        mask = mask.resize((side, side), Image.Resampling.NEAREST)
+        return _not_empty(mask_to_tensor(mask.resize((side, side), Image.Resampling.NEAREST)))
     return torch.from_numpy((np.array(mask.convert("L")) > 127).astype(np.float32))[None, None]
 
 
 def latent_mask(mask: Image.Image, vae: AutoencoderKL) -> Tensor:
-    """(1, 1, h, w) in {0, 1} at latent resolution by nearest neighbour, as the published methods do."""
+    """(1, 1, h, w) in {0, 1} at latent resolution by nearest neighbour, as the published methods do.
+
+    `PaintingError` for a mask that lies between the cells: a method would return the picture unpainted.
+    """
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
-    pixels = mask_to_tensor(mask)
-    return F.interpolate(pixels, scale_factor=1 / factor, mode="nearest")
+    return _not_empty(F.interpolate(mask_to_tensor(mask), scale_factor=1 / factor, mode="nearest"))
+
+
+def _not_empty(mask: Tensor) -> Tensor:
+    if not mask.any():
+        raise PaintingError(f"the mask has no cell of the {mask.shape[-1]}x{mask.shape[-2]} that are painted: widen it")
+    return mask
 
 
 @torch.no_grad()

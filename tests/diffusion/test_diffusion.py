@@ -1,10 +1,14 @@
 """The shared vocabulary against diffusers and against formulas written out."""
 
+import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from PIL import Image
 
 from spin_bench.core.case import Case
+from spin_bench.core.errors import PaintingError
+from spin_bench.datasets.reading import latent_cells
 from spin_bench.diffusion.blending import blend_background
 from spin_bench.diffusion.guidance import Prediction, classifier_free
 from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
@@ -13,6 +17,8 @@ from spin_bench.diffusion.region_attention import at_tokens, pair, region_attent
 from spin_bench.diffusion.sampler import ddim, timesteps
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.mini.weights import ZOO
+from spin_bench.models.config import StackConfig
+from spin_bench.models.loading.layouts import bare, build_vae
 from spin_bench.models.stack import Stack
 
 
@@ -130,3 +136,28 @@ def test_encoding_has_no_seed_and_decoding_comes_close(stack: Stack, cases: list
     error = (decode(stack.vae, latents).clamp(-1, 1) - image).pow(2).mean() / 4
     assert -10 * torch.log10(error) > 24
     assert latent_mask(cases[0].mask, stack.vae).shape == (1, 1, stack.latent_side, stack.latent_side)
+
+
+def test_a_mask_between_the_cells_is_refused_as_the_validation_counts_them(stack: Stack):
+    rng = np.random.default_rng(0)
+    empty = 0
+    for _ in range(200):
+        left, top = rng.integers(0, 60, 2)
+        mask = Image.new("L", (64, 64))
+        mask.paste(255, (left, top, left + rng.integers(1, 5), top + rng.integers(1, 5)))
+        cells = latent_cells(mask, StackConfig("mini", 64).latent_cell)
+        if cells:
+            assert latent_mask(mask, stack.vae).sum() == cells
+        else:
+            empty += 1
+            with pytest.raises(PaintingError, match="the mask has no cell of the 16x16 that are painted: widen it"):
+                latent_mask(mask, stack.vae)
+    assert 20 < empty < 180
+
+
+def test_a_latent_cell_is_what_the_autoencoders_make_it(stack: Stack):
+    assert StackConfig("mini", 64).latent_cell == stack.canvas // stack.latent_side
+    with bare():
+        assert StackConfig("sd14", 512, layout="sd1").latent_cell == 2 ** (
+            len(build_vae().config.block_out_channels) - 1
+        )
