@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.core.identity import derive_seed
+from spin_bench.core.pictures import SUFFIXES, read_picture
+from spin_bench.datasets.entry import NOTES
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.metrics.batch import check_sizes
@@ -19,8 +21,8 @@ from spin_bench.models.stack import Stack
 from spin_bench.run.run import Run
 from spin_bench.store import Failure, Record
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 LAYOUT = "<case>.png for one picture a case, <case>/<k>.png or <case>_<k>.png for several"
+NAME = re.compile(r"(?P<case>[^/]+?)(?:/(?:(?P=case)_)?(?P<within>[0-9]+)|_(?P<beside>[0-9]+))?")  # before the suffix
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,34 @@ def outside_method(title: str) -> Method:
 
 
 def find_pictures(folder: Path, case_ids: Sequence[str]) -> dict[tuple[str, int], Path]:
-    """Files by (case, k), counted from 0 in the order of their numbers; `UserError` where no file fits a case."""
+    """Files by (case, k), counted from 0 in the order of their numbers; capital letters count as small ones.
+
+    `UserError` where no file fits a case, where several do, or where the one that does is in another format.
+    """
     if not folder.is_dir():
         raise UserError(f"images={folder}: no such folder; it is to hold {LAYOUT}")
-    found: dict[tuple[str, int], Path] = {}
-    for case in case_ids:
-        numbered = sorted(
-            (int(match[1]), path)
-            for path in [*folder.glob(f"{case}_*"), *folder.glob(f"{case}/*")]
-            if path.suffix.lower() in SUFFIXES and (match := re.fullmatch(rf"(?:{re.escape(case)}_)?(\d+)", path.stem))
-        )
-        single = [(0, path) for suffix in SUFFIXES if (path := folder / f"{case}{suffix}").is_file()]
-        if len(single) > 1 or (single and numbered) or len({k for k, _ in numbered}) < len(numbered):
+    places: dict[str, list[tuple[int, Path]]] = {case: [] for case in case_ids}
+    others: dict[str, Path] = {}
+    for path in sorted([*folder.glob("*"), *folder.glob("*/*")]):
+        match = NAME.fullmatch(path.relative_to(folder).with_suffix("").as_posix().lower())
+        if not match or match["case"] not in places or path.suffix.lower() in NOTES or not path.is_file():
+            continue
+        if path.suffix.lower() in SUFFIXES:
+            places[match["case"]].append((int(match["within"] or match["beside"] or -1), path))
+        else:
+            others[match["case"]] = path
+    pictures: dict[tuple[str, int], Path] = {}
+    for case, numbered in places.items():
+        numbers = {number for number, _ in numbered}
+        if len(numbers) < len(numbered) or (-1 in numbers and len(numbers) > 1):
             raise UserError(f"{folder}: case {case} has pictures under several names: keep one layout: {LAYOUT}")
-        found |= {(case, k): path for k, (_, path) in enumerate(single or numbered)}
-    if not found:
+        if case in others and not numbered:
+            raise UserError(f"{others[case]}: no {', '.join(SUFFIXES)}; save it as one of them")
+        pictures |= {(case, k): path for k, (_, path) in enumerate(sorted(numbered))}
+    if not pictures:
         example = case_ids[0]
         raise UserError(f"{folder}: no picture is named after a case, such as {example}.png; it is to hold {LAYOUT}")
-    return found
+    return pictures
 
 
 def digest_of(paths: Sequence[Path], folder: Path) -> str:
@@ -72,24 +84,21 @@ def digest_of(paths: Sequence[Path], folder: Path) -> str:
 
 
 def read_checked(path: Path, case: Case) -> Image.Image:
-    """The picture in RGB; `UserError` names a file that is unreadable or does not lie on its case."""
-    try:
-        picture = Image.open(path)
-        picture.load()
-    except (OSError, UnidentifiedImageError) as error:
-        raise UserError(f"{path}: cannot be read as a picture ({error})") from error
+    """The picture in RGB; `UserError` names a file that is unreadable, transparent or does not lie on its case."""
+    picture = read_picture(path)
     try:
         check_sizes(case, picture)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    return picture.convert("RGB")
+    return picture
 
 
 def take_in(run: Run, method: str, pictures: dict[tuple[str, int], Path]) -> None:
     """Store every picture of the run's cases, and for each one that is not there the reason; checked before stored."""
     key, cases = run.keys[method], {case.id: case for case in run.cases}
     for (name, _), path in pictures.items():
-        read_checked(path, cases[name])
+        if name in cases:  # else its case is unusable
+            read_checked(path, cases[name])
     for case in run.cases:
         for k in range(run.samples(method)):
             source = pictures.get((case.id, k))

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tficon_folder import GENUINE
 
 from spin_bench.cli.main import main
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
+from spin_bench.core.pictures import read_picture
 from spin_bench.run.outside import digest_of, find_pictures, read_checked
 
 
@@ -85,12 +87,22 @@ def _not_a_number(path: Path) -> None:
     Image.fromarray(np.full((64, 64), np.nan, np.float32)).save(path, format="TIFF")
 
 
+def _see_through(path: Path) -> None:
+    Image.new("RGBA", (64, 64), (9, 9, 9, 128)).save(path)
+
+
+def _moving(path: Path) -> None:
+    Image.new("RGB", (64, 64)).save(path, save_all=True, append_images=[Image.new("RGB", (64, 64), "red")])
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (_small, r"real-0001.png: case real-0001: its picture is 32x32 px, its background 64x64 px"),
-        (_broken, r"real-0001.png: cannot be read as a picture"),
-        (_not_a_number, r"real-0001.png: case real-0001: a picture of mode F has no fixed white"),
+        (_broken, r"real-0001.png: unreadable (no PNG, JPEG or WebP inside, or damaged)"),
+        (_not_a_number, r"real-0001.png: levels of mode F have no fixed white"),
+        (_see_through, r"real-0001.png: parts are transparent; save it on the ground that is meant"),
+        (_moving, r"real-0001.png: several frames or pages"),
     ],
 )
 def test_a_bad_picture_is_one_line_and_nothing_is_stored(
@@ -145,3 +157,48 @@ def test_pictures_are_found_in_every_layout(tmp_path: Path):
 def test_a_picture_with_an_alpha_channel_is_read_as_rgb(cases: list[Case], tmp_path: Path):
     cases[0].truth.convert("RGBA").save(tmp_path / "a.png")
     assert np.array_equal(read_checked(tmp_path / "a.png", cases[0]), cases[0].truth)
+
+
+@pytest.mark.parametrize("name", ["real-0120.PNG", "Real-0120.png", "REAL-0120_3.Jpg", "Real-0120/7.WEBP"])
+def test_capital_letters_count_as_small_ones(tmp_path: Path, name: str):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    assert find_pictures(tmp_path, ["real-0120", "real-0001"]) == {("real-0120", 0): tmp_path / name}
+
+
+@pytest.mark.parametrize("name", ["real-0120.heic", "real-0120_1.TIF", "real-0120/0.bmp"])
+def test_a_picture_in_another_format_is_named(tmp_path: Path, name: str):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    (tmp_path / "real-0001.png").touch()
+    with pytest.raises(UserError, match=f"{name}: no .png, .jpg, .jpeg, .webp; save it as one of them"):
+        find_pictures(tmp_path, ["real-0120", "real-0001"])
+    (tmp_path / "real-0120.png").touch()  # beside a picture of the right format it is nobody's
+    assert len(find_pictures(tmp_path, ["real-0120", "real-0001"])) == 2
+
+
+def test_records_and_notes_are_no_pictures(tmp_path: Path):
+    for name in ("real-0120.json", "real-0001.png", "notes.txt", "real-0120_x.png"):
+        (tmp_path / name).touch()
+    assert list(find_pictures(tmp_path, ["real-0120", "real-0001"])) == [("real-0001", 0)]
+
+
+def test_a_picture_is_turned_upright_before_it_is_scored(cases: list[Case], tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    cases[0].truth.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_checked(tmp_path / "a.png", cases[0]), cases[0].truth)
+
+
+ODD = GENUINE.parent / "odd"
+
+
+@pytest.mark.skipif(not ODD.is_dir(), reason="no odd inputs beside the checkout")
+@pytest.mark.parametrize("name", ["score_upper", "score_A/output", "score_B/output"])
+def test_odd_pictures_to_score_are_found_whatever_their_capitals(name: str):
+    pictures = find_pictures(ODD / name, ["real-0113", "real-0120"])
+    assert [(place, path.name.lower()) for place, path in pictures.items()] == [
+        (("real-0113", 0), "real-0113.png"),
+        (("real-0120", 0), "real-0120.png"),
+    ]
+    assert all(read_picture(path).size == (64, 64) for path in pictures.values())
