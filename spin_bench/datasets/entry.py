@@ -184,8 +184,8 @@ def _read_facts(path: Path) -> tuple[str, bool]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         subject, novel = facts.get("subject", ""), facts.get("novel", False)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         subject = novel = None
-    if not isinstance(subject, str) or not isinstance(novel, bool):
+    if not isinstance(subject, str) or not isinstance(novel, bool) or not fit_for_text(subject):
         raise UserError(f'{place(path, 3)}: not of the form {{"subject": "cat", "novel": false}}; mend or remove it')
     return subject, novel

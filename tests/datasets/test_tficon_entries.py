@@ -70,7 +70,10 @@ def test_facts_and_truth_of_the_embedded_benchmark(root):
     assert (case.truth.size, case.truth.mode) == ((SIDE, SIDE), "RGB")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"subject": 3}', '{"novel": "no"}', "\udcff"])
+MALFORMED = ["{", "[]", '{"subject": 3}', '{"novel": "no"}', "\udcff", '{"subject": "\\ud800"}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", MALFORMED, ids=range(len(MALFORMED)))
 def test_malformed_facts(root, text):
     (root / CAT / "facts.json").write_bytes(text.encode(errors="surrogateescape"))
     ids, [line] = check(root, decode=False)
