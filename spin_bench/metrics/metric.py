@@ -93,7 +93,9 @@ def case_metric(*, title: str, preset: str = "", **record: Any) -> Callable[[Cal
     return _joined(CaseMetric, title, preset, record)
 
 
-def _joined(kind: type[M], title: str, preset: str, record: dict[str, Any]) -> Callable[[Callable[[Batch], Any]], M]:
+def _joined(
+    kind: Callable[..., M], title: str, preset: str, record: dict[str, Any]
+) -> Callable[[Callable[[Batch], Any]], M]:
     suffix = f"@{preset}" if preset else ""
 
     def join(compute: Callable[[Batch], Any]) -> M:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from PIL.Image import Image
 from scipy.stats import spearmanr
 
@@ -83,10 +84,10 @@ def matrix(values: pd.DataFrame, metrics: Iterable[Metric]) -> pd.DataFrame:
 
 
 def _course(
-    values: np.ndarray, metric: Metric, *, claimed: bool
+    values: NDArray[np.float64], metric: Metric, *, claimed: bool
 ) -> tuple[bool, float, float, float, float, int, int, bool]:
     """The columns of `MATRIX` after the names but `of_span`, from values (cases, severities)."""
-    whole: np.ndarray = values[~np.isnan(values).any(axis=1)]
+    whole: NDArray[np.float64] = values[~np.isnan(values).any(axis=1)]
     missing = len(values) - len(whole)
     if not len(whole):
         return claimed, np.nan, np.nan, np.nan, np.nan, 0, missing, False
@@ -99,7 +100,7 @@ def _course(
     return claimed, order, of_cases, fall, drift, len(whole), missing, passes
 
 
-def _order(worse: np.ndarray) -> float:
+def _order(worse: NDArray[np.float64]) -> float:
     """Spearman's correlation of values with their positions, 0 if they are all the same."""
     if np.ptp(worse) == 0:
         return 0.0
