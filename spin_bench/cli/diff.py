@@ -60,7 +60,7 @@ def _print_numbers(a: Results, b: Results, console: Console) -> None:
         f"{len(moved)} of {len(table)} numbers moved beyond their intervals, {within} within, {equal} are equal."
     )
     for one, other, name in ((a, b, "A"), (b, a, "B")):
-        rows = [title for method, title in one.about.methods.items() if method not in other.about.methods]
+        rows = [row.title for method, row in one.about.methods.items() if method not in other.about.methods]
         columns = [record.title for metric, record in one.about.records.items() if metric not in other.about.records]
         if rows or columns:
             console.print(f"Only in {name}: {', '.join([*rows, *columns])}", markup=False)
@@ -77,7 +77,7 @@ def _moved_table(moved: pd.DataFrame, b: Results) -> Table:
             _cell(row.mean_b, row.lo_b, row.hi_b, record),
             _cell(row.diff, row.lo, row.hi, record),
         ]
-        table.add_row(Text(b.about.methods[str(row.method)]), Text(header(record)), *map(Text, cells), str(row.n))
+        table.add_row(Text(b.about.methods[str(row.method)].title), Text(header(record)), *map(Text, cells), str(row.n))
     return table
 
 

@@ -28,7 +28,7 @@ def votes_command(words: Sequence[str], console: Console) -> int:
         raise UserError("spin-bench votes takes the CSV files that vote.html saved: spin-bench votes votes.csv ...")
     titles = {name: method.title for name, method in methods().items()}
     for folder in folders:
-        titles = {**titles, **read_results(folder).painters}
+        titles = {**titles, **{name: row.title for name, row in read_results(folder).painters.items()}}
     votes = read_votes(files, methods=list(titles))
     table = Table("method", title=f"{len(votes)} votes on {votes['case'].nunique()} cases", title_justify="left")
     for head in ("score", "95 % interval", "preferred", "votes"):

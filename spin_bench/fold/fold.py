@@ -1,6 +1,6 @@
 """Fold a run into its results folder: what it found, what it was, and from these files everything a reader sees."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from spin_bench.core.files import write_whole
@@ -13,6 +13,7 @@ from spin_bench.fold.set_distances import write_set_table
 from spin_bench.report.about import About, AboutCase, write_about
 from spin_bench.report.inputs import write_inputs
 from spin_bench.report.render import render
+from spin_bench.report.rows import Row, Rows
 from spin_bench.report.tables import write_cost, write_scores
 from spin_bench.run.groups import image_order, row_titles
 from spin_bench.run.painting import failures
@@ -29,19 +30,28 @@ def fold(run: Run) -> Path:
     write_whole(folder / "config.yaml", run.settings.composed.encode())
     write_provenance(run, folder / "provenance.json")
     scores, costs = collect(run)
-    titles = row_titles(run)
+    rows = _rows(run)
     write_scores(scores, folder)
-    write_cost(costs, methods={name: titles[name] for name in run.keys}, folder=folder)
+    write_cost(costs, methods={name: rows[name] for name in run.keys}, folder=folder)
     write_inputs(folder / "inputs", run.cases)
     link_pictures(run, folder / "images")
     notes = _notes(run) + write_set_table(run, folder)
-    write_about(folder, _about(run, titles, set(scores.dropna(subset="value").metric), notes))
+    write_about(folder, _about(run, rows, set(scores.dropna(subset="value").metric), notes))
     for table in render(folder, width=run.console.width):
         run.console.print(table)
     return folder
 
 
-def _about(run: Run, titles: Mapping[str, str], valued: Collection[str], notes: Sequence[str]) -> About:
+def _rows(run: Run) -> Rows:
+    """The rows of the table; a variant has a colour of its own, its method's would hide it."""
+    rows = {}
+    for name, title in row_titles(run).items():
+        method = run.methods[name.partition("@")[0]]
+        rows[name] = Row(title, "" if method.variant_of else method.colour, method.bound)
+    return rows
+
+
+def _about(run: Run, rows: Rows, valued: Collection[str], notes: Sequence[str]) -> About:
     """What the page says; `valued` are the metrics that have a value somewhere."""
     metrics = {**run.metrics, **run.case_metrics}
     settings = run.settings
@@ -53,7 +63,7 @@ def _about(run: Run, titles: Mapping[str, str], valued: Collection[str], notes: 
     return About(
         title=f"{settings.experiment}: {settings.dataset.name} on {settings.stack.name}",
         notes=tuple(notes),
-        methods=dict(titles),
+        methods=rows,
         records={name: metrics[name].printed(run.stack) for name in settings.metrics},
         ranked=tuple(name for name in run.keys if run.methods[name].ranked_by),
         cases=tuple(AboutCase(case.id, case.domain, case.prompt, case.novel) for case in run.cases),

@@ -1,6 +1,7 @@
 """about.json of a results folder: what its other files do not say, written by the fold and checked when it is read."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,10 +11,27 @@ from dacite import Config, from_dict
 
 from spin_bench.core.files import write_whole
 from spin_bench.core.metric_record import MetricRecord
+from spin_bench.report.rows import Row, Rows
 
 ABOUT = "about.json"
 PRINTED = ("name", "title", "higher_is_better", "unit", "digits", "encoder")  # what is kept of a metric's record
-LATER = ("failures", "reasons")  # fields that older folders do not have; nothing in them leaves no trace
+LATER = (
+    "failures",
+    "reasons",
+    "colours",
+    "bounds",
+)  # fields that older folders do not have; nothing in them leaves no trace
+# Rows whose colour and bound the first folders of this format did not write; it is closed, and names no other row.
+FIRST = {
+    "spin": Row("", "#D55E00"),
+    "blended_diffusion": Row("", "#56B4E9"),
+    "blended_latent_diffusion": Row("", "#0072B2"),
+    "sd_inpaint": Row("", "#009E73"),
+    "powerpaint": Row("", "#CC79A7"),
+    "uni_paint": Row("", "#E69F00"),
+    "copy_paste": Row("", "#999999", bound=True),
+    "oracle": Row("", "#555555", bound=True),
+}
 MOST_DIGITS = 12
 MOST_IMAGES = 10**6  # of a case
 LONGEST_NAME = 200  # bytes of a folder's
@@ -38,7 +56,7 @@ class About:
 
     title: str
     notes: tuple[str, ...]
-    methods: Mapping[str, str]  # rows of the table: name -> display name
+    methods: Rows  # of the table
     records: Mapping[str, MetricRecord]  # its columns
     ranked: tuple[str, ...]  # methods that choose among their own images
     cases: tuple[AboutCase, ...]
@@ -60,6 +78,8 @@ class _Content:
     painted: dict[str, dict[str, list[int]]]  # method -> case -> image numbers
     failures: dict[str, dict[str, str]] = field(default_factory=dict)  # method -> case -> reason
     reasons: dict[str, str] = field(default_factory=dict)
+    colours: dict[str, str] = field(default_factory=dict)  # of rows, but for those in FIRST
+    bounds: list[str] = field(default_factory=list)  # rows, but for those in FIRST
 
 
 def write_about(folder: Path, about: About) -> None:
@@ -68,13 +88,15 @@ def write_about(folder: Path, about: About) -> None:
     content = {
         "title": about.title,
         "notes": about.notes,
-        "methods": dict(about.methods),
+        "methods": {name: row.title for name, row in about.methods.items()},
         "records": records,
         "ranked": about.ranked,
         "cases": [asdict(case) for case in about.cases],
         "painted": _nested(about.painted),
         "failures": _nested(about.failures),
         "reasons": dict(about.reasons),
+        "colours": {name: row.colour for name, row in about.methods.items() if row.colour != _first(name).colour},
+        "bounds": [name for name, row in about.methods.items() if row.bound and not _first(name).bound],
     }
     kept = {name: value for name, value in content.items() if value or name not in LATER}
     write_whole(folder / ABOUT, (json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode())
@@ -89,7 +111,7 @@ def read_about(folder: Path) -> About:
     return About(
         title=content.title,
         notes=tuple(content.notes),
-        methods=content.methods,
+        methods={name: _row(content, name) for name in content.methods},
         records=content.records,
         ranked=tuple(content.ranked),
         cases=tuple(content.cases),
@@ -99,12 +121,23 @@ def read_about(folder: Path) -> About:
     )
 
 
+def _first(name: str) -> Row:
+    """What the first folders said of a row by its name alone."""
+    return FIRST.get(name.partition("@")[0], Row(""))
+
+
+def _row(content: _Content, name: str) -> Row:
+    first = _first(name)
+    colour = content.colours.get(name, first.colour)
+    return Row(content.methods[name], colour, bound=first.bound or name in content.bounds)
+
+
 def _check(content: _Content) -> None:
     """Raise `ValueError` for a name that nothing else knows, or a value that no page could show."""
     cases = [case.id for case in content.cases]
     if len(set(cases)) < len(cases):
         raise ValueError("a case is given twice")
-    of_methods = {*content.ranked, *content.painted, *content.failures}
+    of_methods = {*content.ranked, *content.painted, *content.failures, *content.colours, *content.bounds}
     _known("method", of_methods, content.methods)
     _known(
         "case", {case for rows in (content.painted, content.failures) for row in rows.values() for case in row}, cases
@@ -113,6 +146,9 @@ def _check(content: _Content) -> None:
     for name in (*content.methods, *cases):
         if name in ("", ".", "..") or any(sign in name for sign in "/\\\0") or len(name.encode()) > LONGEST_NAME:
             raise ValueError(f"{name!r} is no name of a folder")
+    for colour in content.colours.values():
+        if not re.fullmatch("(#[0-9a-fA-F]{6})?", colour):
+            raise ValueError(f"{colour!r} is no colour")
     for name, record in content.records.items():
         if record.name != name or isinstance(record.digits, bool) or not 0 <= record.digits <= MOST_DIGITS:
             raise ValueError(f"the record of metric {name!r} names another one, or has {record.digits} digits")

@@ -16,7 +16,7 @@ from spin_bench.core.files import write_whole
 from spin_bench.core.identity import key_of
 from spin_bench.report.pages import page
 from spin_bench.report.results import Results
-from spin_bench.report.wording import BOUNDS
+from spin_bench.report.rows import competing
 
 # (method, case) -> image numbers in the order to show them: the method's favourite first where it has one
 Painted = Mapping[tuple[str, str], Sequence[int]]
@@ -51,15 +51,13 @@ def write_ballot(results: Results, *, questions: int = 60, seed: int = 0) -> Pat
     a `UserError`.
     """
     about = results.about
-    competing = [name for name in results.painters if name not in BOUNDS]
-    if len(competing) < 2:
-        raise UserError(
-            f"a vote needs two methods or more, {results.folder} has {len(competing)}: run another one first"
-        )
-    painted = {(method, case): ks for (method, case), ks in about.painted.items() if method in competing}
+    voted = competing(results.painters)
+    if len(voted) < 2:
+        raise UserError(f"a vote needs two methods or more, {results.folder} has {len(voted)}: run another one first")
+    painted = {(method, case): ks for (method, case), ks in about.painted.items() if method in voted}
     drawn = draw_ballot(painted, questions=questions, seed=seed)
     if drawn.empty:
-        raise UserError(f"no case in {results.folder} has pictures of two of the methods {', '.join(competing)}")
+        raise UserError(f"no case in {results.folder} has pictures of two of the methods {', '.join(voted)}")
     prompts = {case.id: case.prompt for case in about.cases}
     rows = [
         {"case": case, "prompt": prompts[case], "pair": [[m, painted[m, case][0]] for m in (left, right)]}

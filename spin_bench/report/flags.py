@@ -5,6 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from spin_bench.report.rows import Rows
+
 BLACK, PLAIN = "black", "of one colour"
 SHRINKS = 20  # times that a picture of one colour shrinks as PNG at the very least; any other is not even decoded
 
@@ -28,11 +30,11 @@ def flagged(pictures: Mapping[tuple[str, str, int], Path]) -> Flags:
     return {place: flag for place, flag in flags.items() if flag}
 
 
-def flag_notes(flags: Flags, methods: Mapping[str, str]) -> Sequence[str]:
+def flag_notes(flags: Flags, methods: Rows) -> Sequence[str]:
     """Write one line for the notes under the table, or none."""
     counts = [
-        f"{title} {sum(method == name for method, _, _ in flags)}"
-        for name, title in methods.items()
+        f"{row.title} {sum(method == name for method, _, _ in flags)}"
+        for name, row in methods.items()
         if any(method == name for method, _, _ in flags)
     ]
     return [f"Flagged as black or of one colour: {len(flags)} pictures ({', '.join(counts)})."] if counts else []

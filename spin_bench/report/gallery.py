@@ -14,7 +14,6 @@ import pandas as pd
 from spin_bench.core.files import write_whole
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.about import About
-from spin_bench.report.figures.style import method_colours
 from spin_bench.report.flags import Flags
 from spin_bench.report.made import made_line
 from spin_bench.report.markdown import legend_of_cells
@@ -22,8 +21,8 @@ from spin_bench.report.numbers import Numbers
 from spin_bench.report.overview import overview
 from spin_bench.report.pages import page
 from spin_bench.report.results import Results
+from spin_bench.report.rows import Rows, method_colours
 from spin_bench.report.subsets import names_of, subsets
-from spin_bench.report.wording import BOUNDS
 
 SCRIPTS = ("common.js", "compare.js", "gallery.js")
 TABLES = ("table.md", "table.csv", "table.tex", "paired.csv", "subsets.csv", "subsets_paired.csv", "cost.csv")
@@ -66,7 +65,7 @@ def write_gallery(
 
 
 def _data(
-    about: About, methods: Mapping[str, str], values: Mapping[tuple[str, str, int, str], float], flags: Flags
+    about: About, methods: Rows, values: Mapping[tuple[str, str, int, str], float], flags: Flags
 ) -> dict[str, object]:
     """What the page's script reads: a case's `scores` are indexed by method, image, metric, null if missing.
 
@@ -88,8 +87,8 @@ def _data(
             for record in about.records.values()
         ],
         "methods": [
-            {"name": name, "title": title, "colour": colours[name], "competes": name not in BOUNDS}
-            for name, title in methods.items()
+            {"name": name, "title": row.title, "colour": colours[name], "competes": not row.bound}
+            for name, row in methods.items()
         ],
         "cases": [
             {
@@ -112,7 +111,7 @@ def _data(
 
 
 def _by_image(
-    scores: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord]
+    scores: pd.DataFrame, methods: Rows, records: Mapping[str, MetricRecord]
 ) -> dict[tuple[str, str, int, str], float]:
     """(method, case, k, metric) -> rounded score; a missing one (NaN) has no entry."""
     kept = scores[scores["method"].isin(methods) & scores["metric"].isin(records)].dropna(subset="value")

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from spin_bench.report.markdown import legend_of_cells
 from spin_bench.report.sheet import Sheet
-from spin_bench.report.wording import BOUNDS, DASH, header, interval, number
+from spin_bench.report.wording import DASH, header, interval, number
 
 SPECIAL = str.maketrans(
     {
@@ -33,7 +33,7 @@ def latex(sheet: Sheet) -> str:
     """Write one `table*` with everything the Markdown says; bounding rows are set off by a rule."""
     blocks = [
         "\n".join(_row(sheet, method) for method in block)
-        for _, block in groupby(sheet.methods, lambda method: method in BOUNDS)
+        for _, block in groupby(sheet.methods, lambda method: sheet.methods[method].bound)
     ]
     encoders = "; ".join(f"{record.title}: {record.encoder or 'none'}" for record in sheet.records.values())
     below = [*sheet.missing, legend_of_cells(), f"Encoders: {encoders}.", *sheet.notes]
@@ -58,7 +58,7 @@ def latex(sheet: Sheet) -> str:
 
 
 def _row(sheet: Sheet, method: str) -> str:
-    return _line([escape(sheet.methods[method]), *(_cell(sheet, method, metric) for metric in sheet.records)])
+    return _line([escape(sheet.methods[method].title), *(_cell(sheet, method, metric) for metric in sheet.records)])
 
 
 def _line(cells: list[str]) -> str:

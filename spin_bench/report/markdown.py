@@ -41,7 +41,7 @@ def legend_of_cells() -> str:
 def _numbers(sheet: Sheet) -> list[str]:
     head = ["Method", *(header(record) for record in sheet.records.values())]
     rows = [
-        [name, *(_cell(sheet, method, metric) for metric in sheet.records)] for method, name in sheet.methods.items()
+        [row.title, *(_cell(sheet, name, metric) for metric in sheet.records)] for name, row in sheet.methods.items()
     ]
     return [sheet.size, markdown_table(head, rows), "\n\n".join(sheet.missing)]
 

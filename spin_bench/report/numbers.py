@@ -7,6 +7,7 @@ import pandas as pd
 
 from spin_bench.core.errors import UserError, unknown
 from spin_bench.core.metric_record import MetricRecord
+from spin_bench.report.rows import Rows
 from spin_bench.report.sheet import Sheet, make_sheet
 from spin_bench.statistics.comparison import compare, summarise
 
@@ -24,13 +25,13 @@ class Numbers:
 def numbers_of(
     scores: pd.DataFrame,
     *,
-    methods: Mapping[str, str],
+    methods: Rows,
     records: Mapping[str, MetricRecord],
     title: str,
     notes: Sequence[str],
     reasons: Mapping[str, str] | None = None,
 ) -> Numbers:
-    """Make the numbers of one table: a row per method (name -> display name), a column per record, in their order.
+    """Make the numbers of one table: a row per method, a column per record, in their order.
 
     Both cover `scores` (`UserError` if not, or without a score); what they name beyond it becomes a row or column of
     dashes that is counted as missing. `reasons` says of a metric why it has no value at all.

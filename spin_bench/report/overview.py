@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import method_colours
 from spin_bench.report.markdown import BETTER
+from spin_bench.report.rows import method_colours
 from spin_bench.report.sheet import Sheet
-from spin_bench.report.wording import BOUNDS, DASH, direction, interval, number
+from spin_bench.report.wording import DASH, direction, interval, number
 
 Values = dict[str, object]
 
@@ -23,16 +23,16 @@ def overview(sheet: Sheet, costs: pd.DataFrame) -> Values:
     spent = costs.set_index("method")
     scales = {metric: _scale(sheet, metric) for metric in sheet.records}
     rows = []
-    for name, title in sheet.methods.items():
+    for name, row in sheet.methods.items():
         cost = spent.loc[name] if name in spent.index else {"seconds_per_image": math.nan, "peak_memory_mb": math.nan}
         cells = [_cell(sheet, name, metric, scales[metric]) for metric in sheet.records]
         seconds, memory = (float(cost[column]) for column in ("seconds_per_image", "peak_memory_mb"))
         rows.append(
             {
                 "name": name,
-                "title": title,
+                "title": row.title,
                 "colour": colours[name],
-                "bound": name in BOUNDS,
+                "bound": row.bound,
                 "cells": cells,
                 "seconds": number(seconds, 2),
                 "memory": number(memory, 0),

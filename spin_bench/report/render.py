@@ -108,7 +108,7 @@ def _grid_rows(results: Results) -> list[GridRow]:
 
 def _painter_titles(results: Results) -> list[str]:
     ranked = results.about.ranked
-    return [title + (" top-1" if name in ranked else "") for name, title in results.painters.items()]
+    return [row.title + (" top-1" if name in ranked else "") for name, row in results.painters.items()]
 
 
 def spread(cases: Sequence[AboutCase], count: int) -> list[AboutCase]:

@@ -20,6 +20,7 @@ from dacite import DaciteError
 from spin_bench.core.errors import UserError
 from spin_bench.report.about import ABOUT, About, read_about
 from spin_bench.report.made import made_line
+from spin_bench.report.rows import Row
 from spin_bench.report.tables import COST, SCORES
 from spin_bench.store.format import RESULTS_FORMAT, found_format
 
@@ -43,7 +44,7 @@ class Results:
     provenance: Mapping[str, Any]  # what `spin_bench.fold.provenance` wrote
 
     @property
-    def painters(self) -> dict[str, str]:
+    def painters(self) -> dict[str, Row]:
         """The methods that have pictures of their own: every row but a method's best images."""
         drawn = dict.fromkeys(method for method, _ in self.about.painted)
         return {name: self.about.methods[name] for name in drawn}

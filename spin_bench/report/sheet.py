@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.wording import BOUNDS, span
+from spin_bench.report.rows import Rows, competing
+from spin_bench.report.wording import span
 from spin_bench.statistics.comparison import per_case
 
 # with fewer, not even a unanimous sign test reaches 5 % (2 / 2**5 = 0.06), whatever the bootstrap says
@@ -19,7 +20,7 @@ class Sheet:
     """What `markdown` and `latex` print."""
 
     title: str
-    methods: Mapping[str, str]  # name -> display name, in row order
+    methods: Rows
     records: Mapping[str, MetricRecord]  # in column order
     cells: Mapping[tuple[str, str], tuple[float, float, float]]  # (method, metric) -> mean, lo, hi
     best: frozenset[tuple[str, str]]  # the cells that are printed bold
@@ -32,7 +33,7 @@ def make_sheet(
     scores: pd.DataFrame,
     summary: pd.DataFrame,
     pairs: pd.DataFrame,
-    methods: Mapping[str, str],
+    methods: Rows,
     records: Mapping[str, MetricRecord],
     title: str,
     notes: Sequence[str],
@@ -40,7 +41,7 @@ def make_sheet(
 ) -> Sheet:
     """Gather one table from `scores` and what `summarise` and `compare` made of them."""
     cells = {(row.method, row.metric): (row.mean, row.lo, row.hi) for row in summary.itertuples()}
-    best = {(winner(summary, pairs, record, metric), metric) for metric, record in records.items()}
+    best = {(winner(summary, pairs, methods, record, metric), metric) for metric, record in records.items()}
     return Sheet(
         title=title,
         methods=methods,
@@ -53,20 +54,20 @@ def make_sheet(
     )
 
 
-def winner(summary: pd.DataFrame, pairs: pd.DataFrame, record: MetricRecord, metric: str) -> str | None:
+def winner(summary: pd.DataFrame, pairs: pd.DataFrame, methods: Rows, record: MetricRecord, metric: str) -> str | None:
     """Find the method whose paired interval excludes 0, on its good side, against every other competing method.
 
     Bounding painters and methods without any value do not compete. None if there is no such method, nobody to
     compare it with, fewer than `FEWEST_CASES` shared cases, or no better end.
     """
-    rows = summary[(summary["metric"] == metric) & ~summary["method"].isin(BOUNDS) & (summary["n"] > 0)]
+    rows = summary[(summary["metric"] == metric) & summary["method"].isin(competing(methods)) & (summary["n"] > 0)]
     if record.higher_is_better is None or len(rows) < 2:
         return None
     sign = 1 if record.higher_is_better else -1
     best: str = rows.loc[(sign * rows["mean"]).idxmax(), "method"]
-    competing = set(rows["method"])
+    rivals = set(rows["method"])
     for pair in pairs[pairs["metric"] == metric].itertuples():
-        if best not in (pair.method_a, pair.method_b) or not competing.issuperset((pair.method_a, pair.method_b)):
+        if best not in (pair.method_a, pair.method_b) or not rivals.issuperset((pair.method_a, pair.method_b)):
             continue
         lo, hi = (pair.lo, pair.hi) if best == pair.method_a else (-pair.hi, -pair.lo)  # of best - other
         ahead = lo > 0 if sign > 0 else hi < 0  # False for NaN, too
@@ -75,12 +76,13 @@ def winner(summary: pd.DataFrame, pairs: pd.DataFrame, record: MetricRecord, met
     return best
 
 
-def _size(scores: pd.DataFrame, methods: Mapping[str, str]) -> str:
+def _size(scores: pd.DataFrame, methods: Rows) -> str:
     """`n = 12 cases (cartoon 6, real 6); images per case: 4 (Blended 32)`"""
     domains = scores.drop_duplicates("case")["domain"].value_counts().sort_index()
     images = scores.drop_duplicates(["method", "case", "k", "seed"]).groupby(["method", "case"]).size()
     of_method = images.index.get_level_values("method")
-    counts = {name: span(images[of_method == method].tolist()) for method, name in methods.items()}
+    titles = {method: row.title for method, row in methods.items()}
+    counts = {name: span(images[of_method == method].tolist()) for method, name in titles.items()}
     usual = Counter(counts.values()).most_common(1)[0][0]
     others = ", ".join(f"{name} {count}" for name, count in counts.items() if count != usual)
     kinds = ", ".join(f"{domain} {count}" for domain, count in domains.items())
@@ -88,7 +90,7 @@ def _size(scores: pd.DataFrame, methods: Mapping[str, str]) -> str:
 
 
 def _missing(
-    scores: pd.DataFrame, summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord]
+    scores: pd.DataFrame, summary: pd.DataFrame, methods: Rows, records: Mapping[str, MetricRecord]
 ) -> tuple[str, ...]:
     """One line on the cases without a value, and one on images that are missing from a case that has others."""
     cases = {(row.method, row.metric): row.missing for row in summary.itertuples()}
@@ -109,13 +111,11 @@ def _unvalued(records: Mapping[str, MetricRecord], reasons: Mapping[str, str]) -
     return (f"without any value: {'; '.join(columns)}",) if columns else ()
 
 
-def _counts(
-    counts: Mapping[tuple[str, str], int], methods: Mapping[str, str], records: Mapping[str, MetricRecord]
-) -> str:
+def _counts(counts: Mapping[tuple[str, str], int], methods: Rows, records: Mapping[str, MetricRecord]) -> str:
     """`Spin: CLIP-I 2, LPIPS 1; BLD: LPIPS 3`, in the table's order and without zeros."""
     parts = []
-    for method, name in methods.items():
+    for method, row in methods.items():
         own = [(record.title, counts.get((method, metric), 0)) for metric, record in records.items()]
         if any(count for _, count in own):
-            parts.append(f"{name}: " + ", ".join(f"{title} {count}" for title, count in own if count))
+            parts.append(f"{row.title}: " + ", ".join(f"{title} {count}" for title, count in own if count))
     return "; ".join(parts)

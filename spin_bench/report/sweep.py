@@ -16,6 +16,7 @@ from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.write import similarity_and_coherence
 from spin_bench.report.markdown import legend_of_cells, markdown_table
 from spin_bench.report.results import Results, read_results
+from spin_bench.report.rows import Rows
 from spin_bench.report.wording import header, interval, number
 from spin_bench.statistics.comparison import summarise
 
@@ -102,16 +103,14 @@ def write_sweep(results: Sequence[Results]) -> Path:
     return folder
 
 
-def _table(
-    points: pd.DataFrame, name: str, methods: Mapping[str, str], records: Mapping[str, Any], notes: Sequence[str]
-) -> str:
+def _table(points: pd.DataFrame, name: str, methods: Rows, records: Mapping[str, Any], notes: Sequence[str]) -> str:
     cells = {(row.method, row.setting, row.metric): row for row in points.itertuples()}
     rows = []
-    for method, title in methods.items():
+    for method, row in methods.items():
         for value in sorted(points.loc[points["method"] == method, "setting"].unique()):
             own = [(cells[method, value, metric], record) for metric, record in records.items()]
             texts = [f"{number(c.mean, r.digits)} {interval(c.lo, c.hi, r.digits)}".rstrip() for c, r in own]
-            rows.append([title, f"{value:g}", *texts, str(max((c.n for c, _ in own), default=0))])
+            rows.append([row.title, f"{value:g}", *texts, str(max((c.n for c, _ in own), default=0))])
     head = ["Method", name, *(header(record) for record in records.values()), "n"]
     text = legend_of_cells().partition(" Bold")[0]  # nothing is bold: no row is tested against another
     return "\n\n".join([f"# Sweep of {name}", markdown_table(head, rows), text, *notes[:1]]) + "\n"

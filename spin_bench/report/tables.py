@@ -16,6 +16,7 @@ from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.latex import latex
 from spin_bench.report.markdown import markdown, markdown_table
 from spin_bench.report.numbers import Numbers, check_known
+from spin_bench.report.rows import Rows
 from spin_bench.report.wording import header, interval, number, span
 from spin_bench.statistics.comparison import KEY, PAIRS, SUMMARY
 
@@ -44,7 +45,7 @@ def write_tables(numbers: Numbers, subsets: Mapping[str, Numbers], folder: Path)
     return text
 
 
-def write_cost(runs: pd.DataFrame, *, methods: Mapping[str, str], folder: Path) -> str:
+def write_cost(runs: pd.DataFrame, *, methods: Rows, folder: Path) -> str:
     """Write cost.csv (columns `COST`) into `folder`; return it as a Markdown table.
 
     `runs` has a row for every image, with columns method, case, k, seconds and peak_memory_mb (NaN if it was not
@@ -58,13 +59,13 @@ def write_cost(runs: pd.DataFrame, *, methods: Mapping[str, str], folder: Path) 
     cost = cost.assign(images=cost["images"].fillna(0).astype(int)).reset_index()[COST]
     write_whole(folder / "cost.csv", _csv(cost))
     rows = [
-        [methods[row.method], str(row.images), number(row.seconds_per_image, 2), number(row.peak_memory_mb, 0)]
+        [methods[row.method].title, str(row.images), number(row.seconds_per_image, 2), number(row.peak_memory_mb, 0)]
         for row in cost.itertuples()
     ]
     return markdown_table(["Method", "Images", "Time (s/image) ↓", "Peak memory (MB) ↓"], rows) + "\n"
 
 
-def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord]) -> Table:
+def terminal_table(summary: pd.DataFrame, methods: Rows, records: Mapping[str, MetricRecord]) -> Table:
     """Show what `summarise` returned: a row per method, intervals under the means, n and missing counted."""
     table = Table()
     table.add_column("Method")
@@ -73,21 +74,21 @@ def terminal_table(summary: pd.DataFrame, methods: Mapping[str, str], records: M
     table.add_column("n", justify="right")
     table.add_column("missing", justify="right")
     cells = {(row.method, row.metric): row for row in summary.itertuples()}
-    for method, name in methods.items():
+    for method, row in methods.items():
         rows = [cells[method, metric] for metric in records]
         values = [
             Text.assemble(number(row.mean, record.digits), "\n", (interval(row.lo, row.hi, 2), "dim"))
             for row, record in zip(rows, records.values(), strict=True)
         ]
-        table.add_row(Text(name), *values, span([row.n for row in rows]), span([row.missing for row in rows]))
+        table.add_row(Text(row.title), *values, span([row.n for row in rows]), span([row.missing for row in rows]))
     return table
 
 
 def terminal_tables(
-    summary: pd.DataFrame, methods: Mapping[str, str], records: Mapping[str, MetricRecord], *, width: int
+    summary: pd.DataFrame, methods: Rows, records: Mapping[str, MetricRecord], *, width: int
 ) -> list[Table]:
     """Share the metrics out over as many tables as a terminal of `width` characters needs."""
-    names = max(len(name) for name in methods.values())
+    names = max(len(row.title) for row in methods.values())
     room = width - names - len("nmissing") - 3 * 4 - 1  # of the columns that every table has, with their borders
     columns = {metric: max(len(header(record)), len("[-0.00, -0.00]")) + 3 for metric, record in records.items()}
     groups: list[list[str]] = [[]]

@@ -1,11 +1,10 @@
-"""How a page says things: which rows are bounds, how a column is headed, how a number is written."""
+"""How a page says things: how a column is headed, how a number is written."""
 
 import math
 from collections.abc import Collection
 
 from spin_bench.core.metric_record import MetricRecord
 
-BOUNDS = ("copy_paste", "oracle")  # painters that bound the metrics from below and above; they never compete
 DASH = "\N{EN DASH}"  # for a missing value and between the ends of a range
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from records import rows_of
 from small_gallery import IMAGES, METHODS, PROVENANCE, make_case, make_folder, make_scores, paint
 
 from spin_bench.cli.main import main
@@ -170,7 +171,7 @@ def test_votes_with_an_unknown_method_are_refused_unless_its_results_are_there(
     assert main(["votes", votes]) == 2
     error = capsys.readouterr().err.strip()
     assert f"unknown method in {votes} 'no_filter'" in error and "known are spin" in error and "\n" not in error
-    names = {"spin": "Spin", "no_filter": "no filter"}
+    names = rows_of(spin="Spin", no_filter="no filter")
     scores = make_scores(CASES, {"spin": 1})
     make_folder(tmp_path / "r", CASES, {"spin": [0], "no_filter": [0]}, scores, methods=names)
     assert main(["votes", votes, str(tmp_path / "r")]) == 0
@@ -231,4 +232,8 @@ def test_what_is_no_sweep_is_one_line(
 def test_results_come_back_as_they_were_written(tmp_path: Path):
     written = results(tmp_path / "a")
     assert read_results(tmp_path / "a").about == written.about
-    assert written.painters == {"spin": "Spin", "uni_paint": "Uni", "oracle": "oracle"}
+    assert {name: row.title for name, row in written.painters.items()} == {
+        "spin": "Spin",
+        "uni_paint": "Uni",
+        "oracle": "oracle",
+    }

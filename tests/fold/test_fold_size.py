@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from records import printed
+from records import printed, rows_of
 from small_gallery import PROVENANCE, data_of, make_case, make_folder
 
 from spin_bench.report.render import render
 
 CASES = [make_case(i, "real", f"prompt {i}") for i in range(237)]
-METHODS = {
-    "spin": "Spin",
-    "blended_diffusion": "Blended",
-    "blended_latent_diffusion": "BLD",
-    "sd_inpaint": "SD-inpaint",
-    "powerpaint": "PPt",
-    "uni_paint": "Uni",
-}
+METHODS = rows_of(
+    spin="Spin",
+    blended_diffusion="Blended",
+    blended_latent_diffusion="BLD",
+    sd_inpaint="SD-inpaint",
+    powerpaint="PPt",
+    uni_paint="Uni",
+)
 NAMES = ["clip_i_crop", "clip_t", "coherence_context", *(f"metric_{i}" for i in range(9))]
 LIMIT = 20  # seconds of a processor
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 from PIL import Image
-from records import printed
+from records import printed, rows_of
 
 from spin_bench.core.case import Case
 from spin_bench.core.metric_record import MetricRecord
@@ -20,10 +20,11 @@ from spin_bench.report.gallery import write_gallery
 from spin_bench.report.inputs import write_inputs
 from spin_bench.report.numbers import numbers_of
 from spin_bench.report.results import Results, read_results
+from spin_bench.report.rows import Rows
 from spin_bench.report.subsets import numbers_of_subsets
 from spin_bench.report.tables import write_cost, write_scores
 
-METHODS = {"spin": "Spin", "uni_paint": "Uni", "oracle": "oracle"}
+METHODS = rows_of(spin="Spin", uni_paint="Uni", oracle="oracle")
 
 
 NASTY = '</script><script>document.title = "broken"</script> <b>bold</b> & "quotes" <!-- <script>'
@@ -81,7 +82,7 @@ def make_folder(
     images: Mapping[str, Sequence[int]],
     scores: pd.DataFrame,
     *,
-    methods: Mapping[str, str] = METHODS,
+    methods: Rows = METHODS,
     records: Mapping[str, MetricRecord] = RECORDS,
     title: str = "T",
     notes: Sequence[str] = (),

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from PIL import Image
-from records import printed
+from records import COLOURS, printed, rows_of
 
 from spin_bench.core.errors import UserError
 from spin_bench.core.metric_record import MetricRecord
@@ -18,14 +18,16 @@ from spin_bench.report.figures.bars import bars
 from spin_bench.report.figures.curves import sweep_curves, sweep_path
 from spin_bench.report.figures.forest import differences, forest
 from spin_bench.report.figures.slopes import slopes
-from spin_bench.report.figures.style import METHOD_COLOURS, method_colours, write_figure
+from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
 from spin_bench.report.figures.write import write_figures
 from spin_bench.report.numbers import numbers_of
+from spin_bench.report.rows import Row, method_colours
 from spin_bench.statistics.comparison import PAIRS, compare, per_case, summarise
 from spin_bench.statistics.pareto import pareto_front
 
-METHODS = {"spin": "Spin", "uni_paint": "Uni", "mine": "Mine", "oracle": "oracle"}
+TITLES = {"spin": "Spin", "uni_paint": "Uni", "mine": "Mine", "oracle": "oracle"}
+METHODS = rows_of(**TITLES)
 
 
 CLIP, COHERENCE, LPIPS = (
@@ -55,7 +57,7 @@ def summary() -> pd.DataFrame:
 
 def marks(axes: Axes) -> dict[str, tuple[float, float]]:
     """Where the points with a name in the legend are."""
-    lines = [line for line in axes.lines if line.get_label() in METHODS.values()]
+    lines = [line for line in axes.lines if line.get_label() in TITLES.values()]
     return {str(line.get_label()): (float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in lines}
 
 
@@ -77,11 +79,12 @@ def test_pareto_front_is_what_brute_force_finds(higher_x: bool, higher_y: bool):
 
 
 def test_colours_are_fixed_for_the_known_and_apart_for_the_rest():
-    colours = method_colours(["mine", "spin", "yours", "mine@top1", "blended_diffusion@top4"])
-    assert colours["spin"] == METHOD_COLOURS["spin"] == method_colours(["spin"])["spin"]
+    names = ["mine", "spin", "yours", "mine@top1", "blended_diffusion", "blended_diffusion@top4"]
+    colours = method_colours(rows_of(**dict.fromkeys(names, "title")))
+    assert colours["spin"] == COLOURS["spin"] == method_colours(rows_of(spin="Spin"))["spin"]
     assert colours["mine@top1"] == colours["mine"]
-    assert colours["blended_diffusion@top4"] == METHOD_COLOURS["blended_diffusion"]
-    assert len({colours["mine"], colours["yours"], *METHOD_COLOURS.values()}) == len(METHOD_COLOURS) + 2
+    assert colours["blended_diffusion@top4"] == COLOURS["blended_diffusion"]
+    assert len({colours["mine"], colours["yours"], *COLOURS.values()}) == len(COLOURS) + 2
 
 
 def test_bars_are_as_long_as_the_means(summary: pd.DataFrame):
@@ -96,7 +99,7 @@ def test_bars_are_as_long_as_the_means(summary: pd.DataFrame):
         (intervals,) = [c for c in axes.collections if isinstance(c, LineCollection)]
         ends = np.array([segment[:, 0] for segment in intervals.get_segments()])
         assert ends == pytest.approx(cells.loc[metric][["lo", "hi"]].to_numpy())
-    assert [label.get_text() for label in shown[0].get_yticklabels()] == list(METHODS.values())
+    assert [label.get_text() for label in shown[0].get_yticklabels()] == list(TITLES.values())
     assert shown[0].yaxis_inverted()  # the first method on top
 
 
@@ -110,7 +113,7 @@ def test_bar_without_a_value_is_a_dash(summary: pd.DataFrame):
 def test_tradeoff_draws_points_and_front(summary: pd.DataFrame):
     axes = metric_tradeoff(summary, x=CLIP, y=LPIPS, methods=METHODS).axes[0]
     mean = summary.set_index(["metric", "method"])["mean"]
-    expected = {title: (mean["clip_i", name], mean["lpips", name]) for name, title in METHODS.items()}
+    expected = {title: (mean["clip_i", name], mean["lpips", name]) for name, title in TITLES.items()}
     assert marks(axes) == {title: pytest.approx(place) for title, place in expected.items()}
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("CLIP-I ↑", "LPIPS (%) ↓")
     (front,) = [line for line in axes.lines if line.get_label() == "Pareto front"]
@@ -127,7 +130,7 @@ def test_the_front_encloses_what_it_beats(higher_x: bool):
     x, y = np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 4.0]) * (-1 if higher_x else 1)
     rows = [(f"m{i}", metric, *[v] * 3, 9, 0) for i in range(3) for metric, v in (("a", x[i]), ("b", y[i]))]
     summary = pd.DataFrame(rows, columns=["method", "metric", "mean", "lo", "hi", "n", "missing"])
-    names = {f"m{i}": f"m{i}" for i in range(3)}
+    names = rows_of(**{f"m{i}": f"m{i}" for i in range(3)})
     axes = metric_tradeoff(summary, x=printed("a", "a", higher_x), y=printed("b", "b"), methods=names).axes[0]
     (front,) = [line for line in axes.lines if line.get_label() == "Pareto front"]
     stairs = front.get_path().vertices
@@ -157,8 +160,8 @@ def test_slopes_join_the_two_values_of_each_case(record: MetricRecord, spin_bett
     thin = [line for line in axes.lines if line.get_linewidth() < 2]
     assert {tuple(line.get_ydata()) for line in thin} == {values[case] for case in "abcd"}
     colours = {tuple(line.get_ydata()): line.get_color() for line in thin}
-    assert list(colours.values()).count(METHOD_COLOURS["spin"]) == spin_better
-    assert colours[values["c"]] == METHOD_COLOURS["uni_paint" if record.higher_is_better else "spin"]
+    assert list(colours.values()).count(COLOURS["spin"]) == spin_better
+    assert colours[values["c"]] == COLOURS["uni_paint" if record.higher_is_better else "spin"]
     (mean,) = [line for line in axes.lines if line.get_linewidth() > 2]
     assert mean.get_ydata().tolist() == pytest.approx([0.45, 0.375])
     labels = [label.get_text() for label in axes.get_xticklabels()]
@@ -191,7 +194,7 @@ def test_forest_is_about_the_base_on_whichever_side_it_stands():
     rows = [("base", other, "clip_i", *numbers, 9) for other, numbers in {
         "clear": (-0.2, -0.3, -0.1, 0.01, 0.01, 0.0), "open": (0.0, -0.1, 0.2, 0.5, 0.5, 0.5)}.items()]  # fmt: skip
     table = pd.DataFrame(rows, columns=PAIRS[:-1])
-    names = {"open": "Open", "base": "Base", "clear": "Clear"}
+    names = rows_of(open="Open", base="Base", clear="Clear")
     axes = forest(table, base="base", methods=names, record=CLIP).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["Open", "Clear"]
     assert [text.get_text() for text in axes.texts] == ["0.000 [−0.200, 0.100]", "0.200 [0.100, 0.300]"]
@@ -226,7 +229,7 @@ def test_path_goes_through_the_settings_in_order():
 
 
 def test_files_are_the_same_every_time_and_nothing_is_cut_off(tmp_path: Path, summary: pd.DataFrame):
-    names = {**METHODS, "mine": "a method with a name that is far too long"}
+    names = {**METHODS, "mine": Row("a method with a name that is far too long")}
     for run in ("a", "b"):
         write_figure(metric_tradeoff(summary, x=CLIP, y=COHERENCE, methods=names), tmp_path / run)
     for suffix in ("png", "pdf"):

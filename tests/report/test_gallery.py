@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from records import rows_of
 from small_gallery import (
     IMAGES,
     METHODS,
@@ -91,7 +92,7 @@ def test_same_run_gives_the_same_page_and_favourites_come_first(tmp_path: Path):
     case = make_case(1, "real", "p")
     scores = make_scores([case], {"spin": 3})
     pages = [
-        gallery_of(make_folder(tmp_path / name, [case], {"spin": ks}, frame, methods={"spin": "Spin"}))
+        gallery_of(make_folder(tmp_path / name, [case], {"spin": ks}, frame, methods=rows_of(spin="Spin")))
         for name, ks, frame in (("a", (0, 1, 2), scores), ("b", (0, 1, 2), scores.iloc[::-1]), ("c", (2, 0, 1), scores))
     ]
     assert pages[0].read_bytes() == pages[1].read_bytes()

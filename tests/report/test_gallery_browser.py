@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from records import rows_of
 from small_gallery import (
     METHODS,
     NASTY,
@@ -203,7 +204,7 @@ def test_browser_votes_are_counted(browser: Any, folder: Path, tmp_path: Path):
     assert len(questions) == 12
     wait_for(browser, "document.getElementById('count').textContent === '0 of 12 answered'")
     shown = browser.execute_script("return document.body.innerText").lower()
-    assert not any(title.lower() in shown for title in (*METHODS, *METHODS.values()))
+    assert not any(title.lower() in shown for title in (*METHODS, *(row.title for row in METHODS.values())))
     assert wait_for(browser, "[...document.images].every((image) => image.naturalWidth)")
     for question in questions[:5]:  # a voter who always sees Spin ahead
         press(browser, Keys.ARROW_LEFT if question["pair"][0][0] == "spin" else Keys.ARROW_RIGHT)
@@ -230,7 +231,7 @@ def test_browser_votes_are_counted(browser: Any, folder: Path, tmp_path: Path):
 
 def test_browser_opens_and_sorts_the_whole_benchmark_in_time(browser: Any, tmp_path: Path):
     cases = [make_case(i, "real", f"prompt {i}") for i in range(332)]
-    methods = {f"m{i}": f"Method {i}" for i in range(6)}
+    methods = rows_of(**{f"m{i}": f"Method {i}" for i in range(6)})
     values = np.random.default_rng(0).random((6, 332, 4, 2))
     index = pd.MultiIndex.from_product(
         [list(methods), [case.id for case in cases], range(4), list(RECORDS)], names=["method", "case", "k", "metric"]

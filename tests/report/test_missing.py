@@ -1,5 +1,6 @@
 """What is missing is said where a reader looks: failures, columns without a value, pictures of one colour."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from small_gallery import METHODS, RECORDS, data_of, make_case, make_folder, mak
 from spin_bench.report.about import read_about, write_about
 from spin_bench.report.flags import BLACK, PLAIN, flag_of
 from spin_bench.report.render import render
+from spin_bench.report.rows import Row, competing, method_colours
 
 IMAGES = {"spin": 2, "uni_paint": 2}
 CASES = [make_case(i, "real", f"prompt {i}") for i in range(6)]
@@ -90,3 +92,18 @@ def test_a_folder_without_failures_and_reasons_is_written_as_before(tmp_path: Pa
     assert b"failures" not in before and b"reasons" not in before
     write_about(tmp_path, read_about(tmp_path))
     assert (tmp_path / "about.json").read_bytes() == before
+
+
+def test_a_new_method_brings_its_colour_and_says_whether_it_is_a_bound(tmp_path: Path):
+    rows = {
+        "spin": Row("Spin", "#D55E00"),
+        "copy_paste": Row("copy-paste", "#999999", bound=True),
+        "newest": Row("Newest", "#123456"),
+        "ceiling": Row("ceiling", "#abcdef", bound=True),
+        "variant": Row("a variant"),
+    }
+    results = make_folder(tmp_path, CASES, {"spin": [0]}, make_scores(CASES, {"spin": 1}), methods=rows)
+    assert results.about.methods == rows
+    content = json.loads((tmp_path / "about.json").read_text())
+    assert content["colours"] == {"newest": "#123456", "ceiling": "#abcdef"} and content["bounds"] == ["ceiling"]
+    assert method_colours(rows)["newest"] == "#123456" and competing(rows) == ["spin", "newest", "variant"]

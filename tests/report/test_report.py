@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from records import printed
+from records import printed, rows_of
 from rich.console import Console
 from scipy.linalg import hadamard
 
@@ -23,7 +23,8 @@ from spin_bench.report.wording import DASH, number
 from spin_bench.statistics.comparison import compare, summarise
 
 FILES = {"table.md", "table.csv", "paired.csv", "subsets.csv", "subsets_paired.csv", "table.tex", "scores.parquet"}
-METHODS = {"spin": "Spin", "sd_inpaint": "SD-inpaint", "uni_paint": "Uni", "oracle": "oracle"}
+TITLES = {"spin": "Spin", "sd_inpaint": "SD-inpaint", "uni_paint": "Uni", "oracle": "oracle"}
+METHODS = rows_of(**TITLES)
 
 
 CLIP_I = printed("clip_i", "CLIP-I", encoder="ViT-B/32 of open_clip")
@@ -69,7 +70,7 @@ def test_table_says_everything(tmp_path: Path):
     assert lines[0] == "# Mini"
     assert "n = 8 cases (real 7, sketch 1); images per case: 2" in lines
     assert re.search(r"\| Method +\| +CLIP-I ↑ \| +LPIPS \(%\) ↓ \|", text)
-    assert [line.split("|")[1].strip() for line in lines if line.startswith("|")][2:] == list(METHODS.values())
+    assert [line.split("|")[1].strip() for line in lines if line.startswith("|")][2:] == list(TITLES.values())
     row = summarise(make_scores(level(spin=0.7))).set_index(["method", "metric"]).loc[("oracle", "clip_i")]
     assert f"{row['mean']:.3f} [{row['lo']:.3f}, {row['hi']:.3f}]" in text
     assert "missing: none" in lines
@@ -227,7 +228,7 @@ def test_number(value: float, text: str):
 def test_cost(tmp_path: Path):
     rows = [("spin", "c", 0, 2.0, 100.0), ("spin", "c", 1, 4.0, 300.0), ("sd_inpaint", "c", 0, 0.5, math.nan)]
     runs = pd.DataFrame(rows, columns=["method", "case", "k", "seconds", "peak_memory_mb"])
-    methods = {"sd_inpaint": "SD-inpaint", "spin": "Spin", "uni_paint": "Uni"}
+    methods = rows_of(sd_inpaint="SD-inpaint", spin="Spin", uni_paint="Uni")
     text = write_cost(runs, methods=methods, folder=tmp_path)
     assert (tmp_path / "cost.csv").read_text() == (
         "method,images,seconds_per_image,peak_memory_mb\n"
@@ -250,7 +251,7 @@ def test_terminal_table_shows_values_and_counts():
     assert isinstance(console.file, io.StringIO)
     lines = [line for line in console.file.getvalue().splitlines() if line.startswith("│")]
     shown = {line.split("│")[1].strip(): line for line in lines[::2]}  # intervals stand below their means
-    assert list(shown) == list(METHODS.values())
+    assert list(shown) == list(TITLES.values())
     mean, lo, hi = summary.set_index(["method", "metric"]).loc[("spin", "clip_i"), ["mean", "lo", "hi"]]
     assert f" {mean:.3f} " in shown["Spin"]
     assert f"[{lo:.2f}, {hi:.2f}]" in console.file.getvalue()

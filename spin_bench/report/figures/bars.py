@@ -9,15 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style, method_colours, printed
-from spin_bench.report.wording import BOUNDS, header, number, span
+from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style, printed
+from spin_bench.report.rows import Rows, method_colours
+from spin_bench.report.wording import header, number, span
 
 PANELS = 2  # beside each other
 ROW, HEAD = 0.36, 1.0  # inches of height: a bar, and what a panel needs around its bars
 
 
 @house_style
-def bars(summary: pd.DataFrame, *, methods: Mapping[str, str], records: Mapping[str, MetricRecord]) -> Figure:
+def bars(summary: pd.DataFrame, *, methods: Rows, records: Mapping[str, MetricRecord]) -> Figure:
     """Draw a panel per metric with a bar per method from 0; bounding rows are hatched.
 
     `summary` is what `statistics.comparison.summarise` returns; `methods` maps names to display names, top to bottom.
@@ -38,14 +39,14 @@ def bars(summary: pd.DataFrame, *, methods: Mapping[str, str], records: Mapping[
     return figure
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, methods: Mapping[str, str], record: MetricRecord) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, methods: Rows, record: MetricRecord) -> None:
     """`rows` has the columns mean, lo, hi, one row a method in the order of `methods`."""
     colours = method_colours(methods)
     places = np.arange(len(methods))
     mean, lo, hi = (rows[column].to_numpy(float) for column in ("mean", "lo", "hi"))
     drawn = axes.barh(places, np.nan_to_num(mean), color=list(colours.values()), height=0.72)
     for name, bar in zip(methods, drawn, strict=True):
-        if name in BOUNDS:
+        if methods[name].bound:
             bar.set(hatch="////", edgecolor="white", linewidth=0)
     known = ~np.isnan(lo)
     axes.errorbar(
@@ -64,7 +65,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, methods: Mapping[str, str], record: M
     low, high = min(0.0, np.nanmin([0.0, *lo, *mean])), max(0.0, *ends)
     room = (high - low) or 1.0
     axes.set_xlim(low - 0.04 * room * (low < 0), high + 0.32 * room)
-    axes.set_yticks(places, list(methods.values()))
+    axes.set_yticks(places, [row.title for row in methods.values()])
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.axvline(0, color=FAINT, linewidth=1)

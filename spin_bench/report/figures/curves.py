@@ -1,18 +1,17 @@
 """A sweep: one metric over the values of one setting, a curve a method with its interval."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 from matplotlib.figure import Figure
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import WIDTH, house_style, method_colours, method_markers
+from spin_bench.report.figures.style import WIDTH, house_style
+from spin_bench.report.rows import Rows, method_colours, method_markers
 from spin_bench.report.wording import header
 
 
 @house_style
 def sweep_curves(
-    points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], record: MetricRecord, log: bool = False
+    points: pd.DataFrame, *, setting: str, methods: Rows, record: MetricRecord, log: bool = False
 ) -> Figure:
     """`points` has the columns method, setting (a number), mean, lo, hi; `setting` is what the axis is called.
 
@@ -21,7 +20,7 @@ def sweep_curves(
     colours, markers = method_colours(methods), method_markers(methods)
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     axes = figure.subplots()
-    for name, title in methods.items():
+    for name, row in methods.items():
         rows = points[points["method"] == name].sort_values("setting")
         if rows.empty:
             continue
@@ -33,7 +32,7 @@ def sweep_curves(
             marker=markers[name],
             markersize=7,
             linewidth=2,
-            label=title,
+            label=row.title,
         )
     if log:
         axes.set_xscale("log")
@@ -48,9 +47,7 @@ def sweep_curves(
 
 
 @house_style
-def sweep_path(
-    points: pd.DataFrame, *, setting: str, methods: Mapping[str, str], x: MetricRecord, y: MetricRecord
-) -> Figure:
+def sweep_path(points: pd.DataFrame, *, setting: str, methods: Rows, x: MetricRecord, y: MetricRecord) -> Figure:
     """Draw one metric against another, a path a method through the values of the setting, each written at its point.
 
     `points` has the columns method, setting, metric, mean, lo, hi.
@@ -58,7 +55,7 @@ def sweep_path(
     colours, markers = method_colours(methods), method_markers(methods)
     figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
     axes = figure.subplots()
-    for name, title in methods.items():
+    for name, row in methods.items():
         own = points[points["method"] == name].set_index("setting")
         both = own[own["metric"] == x.name].join(own[own["metric"] == y.name], lsuffix="_x", rsuffix="_y").sort_index()
         both = both.dropna(subset=["mean_x", "mean_y"])
@@ -72,7 +69,9 @@ def sweep_path(
             elinewidth=1,
             alpha=0.45,
         )
-        axes.plot(both["mean_x"], both["mean_y"], color=colours[name], marker=markers[name], markersize=8, label=title)
+        axes.plot(
+            both["mean_x"], both["mean_y"], color=colours[name], marker=markers[name], markersize=8, label=row.title
+        )
         for value, place in zip(both.index, both[["mean_x", "mean_y"]].to_numpy(), strict=True):
             axes.annotate(f"{value:g}", place, xytext=(7, 6), textcoords="offset points", color=colours[name])
     axes.set(xlabel=header(x), ylabel=header(y), title=f"by {setting}")

@@ -1,13 +1,13 @@
 """How far every variant is from one base, as intervals beside a line at zero: the figure of an ablation."""
 
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import INK, WIDTH, house_style, method_colours, printed
+from spin_bench.report.figures.style import INK, WIDTH, house_style, printed
+from spin_bench.report.rows import Rows, method_colours
 from spin_bench.report.wording import interval, number
 
 WORDS = {True: "right is better", False: "left is better", None: "neither side is better"}
@@ -26,7 +26,7 @@ def differences(pairs: pd.DataFrame, *, base: str, metric: str) -> pd.DataFrame:
 
 
 @house_style
-def forest(pairs: pd.DataFrame, *, base: str, methods: Mapping[str, str], record: MetricRecord) -> Figure:
+def forest(pairs: pd.DataFrame, *, base: str, methods: Rows, record: MetricRecord) -> Figure:
     """Draw a row for every method but `base`, in the order of `methods`: its mean paired difference and interval.
 
     A filled marker is an interval that excludes 0.
@@ -52,12 +52,12 @@ def forest(pairs: pd.DataFrame, *, base: str, methods: Mapping[str, str], record
             )
         text = f"{number(row['diff'], record.digits)} {interval(row['lo'], row['hi'], record.digits)}"
         axes.text(1.03, place, printed(text), va="center", fontsize=12, transform=axes.get_yaxis_transform())
-    axes.set_yticks(range(len(rows)), [methods[str(name)] for name in rows.index])
+    axes.set_yticks(range(len(rows)), [methods[str(name)].title for name in rows.index])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.1)
     axes.locator_params(axis="x", nbins=5)
     axes.grid(True, axis="x")
     unit = f" ({record.unit})" if record.unit else ""
-    axes.set_xlabel(f"{record.title}{unit}, difference from {methods[base]}\n({WORDS[record.higher_is_better]})")
+    axes.set_xlabel(f"{record.title}{unit}, difference from {methods[base].title}\n({WORDS[record.higher_is_better]})")
     return figure

@@ -1,7 +1,7 @@
 """One method against every other, case by case: a line a case, from its value under the rival to its value under it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from spin_bench.core.errors import UserError
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style, method_colours
+from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style
+from spin_bench.report.rows import Rows, method_colours
 from spin_bench.report.wording import header
 
 ACROSS = 3  # panels beside each other
@@ -18,9 +19,7 @@ PANEL = 3.6  # inches of height
 
 
 @house_style
-def slopes(
-    values: pd.DataFrame, *, base: str, rivals: Sequence[str], methods: Mapping[str, str], record: MetricRecord
-) -> Figure:
+def slopes(values: pd.DataFrame, *, base: str, rivals: Sequence[str], methods: Rows, record: MetricRecord) -> Figure:
     """Draw a panel a rival: a line a case in the colour of the better method, grey at a tie; means are black.
 
     `values` is what `statistics.comparison.per_case` returns. Cases that lack one of the two are left out and counted.
@@ -39,7 +38,13 @@ def slopes(
         axes.set_visible(False)
     for axes, rival in zip(grid.flat, rivals, strict=False):
         both = table[[rival, base]]
-        _panel(axes, both, [colours[rival], colours[base]], [methods[rival], methods[base]], record.higher_is_better)
+        _panel(
+            axes,
+            both,
+            [colours[rival], colours[base]],
+            [methods[rival].title, methods[base].title],
+            record.higher_is_better,
+        )
     figure.supylabel(header(record), fontsize=13)
     figure.supxlabel(f"cases in which each is {'higher' if record.higher_is_better is None else 'better'}", fontsize=12)
     return figure

@@ -1,29 +1,12 @@
-"""What all figures share: one colour a method, letters readable at half size, the same bytes for the same numbers."""
+"""What all figures share: letters readable at half size, the same bytes for the same numbers."""
 
-from collections.abc import Iterable
 from io import BytesIO
-from itertools import cycle
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from spin_bench.core.files import write_whole
-
-# Okabe and Ito's colours, told apart by colour-blind readers (https://jfly.uni-koeln.de/color/); bounds are grey
-METHOD_COLOURS = {
-    "spin": "#D55E00",
-    "blended_diffusion": "#56B4E9",
-    "blended_latent_diffusion": "#0072B2",
-    "sd_inpaint": "#009E73",
-    "powerpaint": "#CC79A7",
-    "uni_paint": "#E69F00",
-    "copy_paste": "#999999",
-    "oracle": "#555555",
-}
-# for methods of users: Paul Tol's muted scheme (https://personal.sron.nl/~pault/) where it keeps clear of the above
-MORE_COLOURS = ("#332288", "#882255", "#117733", "#DDCC77", "#661100", "#88CCEE")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")  # a second sign beside the colour
 
 INK, FAINT = "#1a1a1a", "#bbbbbb"
 WIDTH = 7.0  # inches: twice the column of a paper, so that letters of 13 points end above 6
@@ -49,27 +32,9 @@ _HOUSE = {
 house_style = matplotlib.rc_context(_HOUSE)  # a decorator: in force while the function runs, put back after it
 
 
-def method_colours(methods: Iterable[str]) -> dict[str, str]:
-    """Give each name a colour: its fixed one, or the next of the others.
-
-    A row that keeps a method's best images (`name@top1`) has its method's colour.
-    """
-    others = cycle(MORE_COLOURS)
-    colours: dict[str, str] = {}
-    for name in methods:
-        base = name.partition("@")[0]
-        colours[name] = METHOD_COLOURS.get(base) or colours.get(base) or next(others)
-    return colours
-
-
 def printed(text: str) -> str:
     """Write numbers with a true minus sign, as matplotlib does on its axes."""
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def method_markers(methods: Iterable[str]) -> dict[str, str]:
-    """Give each name a marker, in order."""
-    return dict(zip(methods, cycle(MARKERS), strict=False))
 
 
 @house_style

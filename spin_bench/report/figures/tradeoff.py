@@ -1,7 +1,6 @@
 """What a method pays for what it gains: similarity against coherence, cost against quality."""
 
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import INK, WIDTH, house_style, method_colours, method_markers
-from spin_bench.report.wording import BOUNDS, header
+from spin_bench.report.figures.style import INK, WIDTH, house_style
+from spin_bench.report.rows import Rows, competing, method_colours, method_markers
+from spin_bench.report.wording import header
 from spin_bench.statistics.pareto import pareto_front
 
 SIZE = (WIDTH, 5.6)
@@ -18,7 +18,7 @@ SIZE = (WIDTH, 5.6)
 
 @house_style
 def metric_tradeoff(
-    summary: pd.DataFrame, *, x: MetricRecord, y: MetricRecord, methods: Mapping[str, str], title: str = ""
+    summary: pd.DataFrame, *, x: MetricRecord, y: MetricRecord, methods: Rows, title: str = ""
 ) -> Figure:
     """Draw one metric against another with both intervals, and the Pareto front of the means.
 
@@ -37,7 +37,7 @@ def metric_tradeoff(
 
 @house_style
 def cost_tradeoff(
-    summary: pd.DataFrame, costs: pd.DataFrame, *, y: MetricRecord, methods: Mapping[str, str], title: str = ""
+    summary: pd.DataFrame, costs: pd.DataFrame, *, y: MetricRecord, methods: Rows, title: str = ""
 ) -> Figure:
     """Draw a metric with its interval against the seconds an image takes (logarithmic), and the Pareto front.
 
@@ -46,10 +46,10 @@ def cost_tradeoff(
     seconds = costs.set_index("method")["seconds_per_image"].rename("mean_x")
     quality = summary[summary["metric"] == y.name].set_index("method")[["mean", "lo", "hi"]].add_suffix("_y")
     points = quality.join(seconds, how="inner").assign(lo_x=float("nan"), hi_x=float("nan"))
-    competing = {name: title for name, title in methods.items() if name not in BOUNDS}
+    painters = {name: methods[name] for name in competing(methods)}
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()
-    _draw(axes, points, competing, higher_x=False, higher_y=y.higher_is_better)
+    _draw(axes, points, painters, higher_x=False, higher_y=y.higher_is_better)
     axes.set_xscale("log")  # after the drawing: matplotlib takes the limits of intervals wrongly on such an axis
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
@@ -59,9 +59,7 @@ def cost_tradeoff(
     return figure
 
 
-def _draw(
-    axes: Axes, points: pd.DataFrame, methods: Mapping[str, str], *, higher_x: bool | None, higher_y: bool | None
-) -> None:
+def _draw(axes: Axes, points: pd.DataFrame, methods: Rows, *, higher_x: bool | None, higher_y: bool | None) -> None:
     """`points` has the columns mean_x, lo_x, hi_x and the same for y, indexed by method."""
     colours, markers = method_colours(methods), method_markers(methods)
     rows = points.reindex(methods).dropna(subset=["mean_x", "mean_y"])
@@ -83,19 +81,19 @@ def _draw(
             y,
             color=colour,
             marker=markers[str(name)],
-            markerfacecolor="white" if name in BOUNDS else colour,
+            markerfacecolor="white" if methods[str(name)].bound else colour,
             markersize=10,
             linestyle="none",
             zorder=4,
-            label=methods[str(name)],
+            label=methods[str(name)].title,
         )
-    competing = rows[~rows.index.isin(BOUNDS)]
+    rivals = rows[rows.index.isin(competing(methods))]
     if higher_x is None or higher_y is None:
         return
-    front = pareto_front(competing["mean_x"], competing["mean_y"], higher_x=higher_x, higher_y=higher_y)
+    front = pareto_front(rivals["mean_x"], rivals["mean_y"], higher_x=higher_x, higher_y=higher_y)
     axes.plot(
-        competing["mean_x"].iloc[front],
-        competing["mean_y"].iloc[front],
+        rivals["mean_x"].iloc[front],
+        rivals["mean_y"].iloc[front],
         drawstyle="steps-pre" if higher_x else "steps-post",  # around what the front beats
         color=INK,
         linestyle="--",

@@ -13,7 +13,7 @@ from spin_bench.report.figures.slopes import slopes
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
 from spin_bench.report.numbers import Numbers
-from spin_bench.report.wording import BOUNDS
+from spin_bench.report.rows import competing
 from spin_bench.statistics.comparison import per_case
 
 SIMILARITY, COHERENCE = ("judge_i", "clip_i"), ("coherence",)  # how the names of these metrics start
@@ -36,7 +36,8 @@ def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figur
         yield "similarity_coherence", metric_tradeoff(summary, x=similarity, y=coherence, methods=methods)
     yield "bars", bars(summary, methods=methods, records=records)
     # a method's own best images are no rival
-    competing = [name for name in methods if name not in BOUNDS and "@" not in name]
+    rivals = {name: methods[name] for name in competing(methods) if "@" not in name}
+    first, *others = [*rivals] or [""]
     values = per_case(numbers.scores)
     scored = set(values.index.get_level_values("method"))
     for record in (similarity, coherence):
@@ -44,13 +45,12 @@ def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figur
             continue
         if costs["seconds_per_image"].notna().any():
             yield f"cost_{record.name}", cost_tradeoff(summary, costs, y=record, methods=methods)
-        if len(competing) < 2:
+        if len(rivals) < 2:
             continue
-        rivals = {name: methods[name] for name in competing}
-        yield f"differences_{record.name}", forest(pairs, base=competing[0], methods=rivals, record=record)
-        others = [name for name in competing[1:] if name in scored]
-        if others and competing[0] in scored:
-            figure = slopes(values, base=competing[0], rivals=others, methods=methods, record=record)
+        yield f"differences_{record.name}", forest(pairs, base=first, methods=rivals, record=record)
+        known = [name for name in others if name in scored]
+        if known and first in scored:
+            figure = slopes(values, base=first, rivals=known, methods=methods, record=record)
             yield f"slopes_{record.name}", figure
 
 
