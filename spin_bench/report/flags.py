@@ -18,10 +18,10 @@ def flag_of(path: Path) -> str:
     with Image.open(path) as picture:
         if path.stat().st_size * SHRINKS > picture.width * picture.height * len(picture.getbands()) + 4096:
             return ""
-        colours = picture.convert("RGB").getextrema()
-    if any(low != high for low, high in colours):
+        colours = picture.convert("RGB").getcolors(maxcolors=1)  # None if there are more
+    if colours is None:
         return ""
-    return PLAIN if any(high for _, high in colours) else BLACK
+    return BLACK if colours[0][1] == (0, 0, 0) else PLAIN
 
 
 def flagged(pictures: Mapping[tuple[str, str, int], Path]) -> Flags:

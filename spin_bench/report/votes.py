@@ -20,7 +20,8 @@ def read_votes(paths: Sequence[Path], *, methods: Sequence[str]) -> pd.DataFrame
     A file that is unreadable or given twice (one voter would count twice), a row that breaks off or is too long, and
     what `check_votes` refuses are `UserError`s.
     """
-    frames, voters = [], {}
+    frames: list[pd.DataFrame] = []
+    voters: dict[str, Path] = {}  # digest of a file -> the file
     for path in paths:
         votes, digest = _read(path)
         if digest in voters:
