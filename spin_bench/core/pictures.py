@@ -126,12 +126,12 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
         if picture.mode == "RGB" and "srgb" in ImageCms.getProfileDescription(source).lower():
             return picture
         intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-        shown = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), intent, "RGB")
+        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), intent, "RGB")
     except (OSError, ImageCms.PyCMSError) as error:
         if picture.mode == "RGB":  # which viewers then take for sRGB
             return picture
         raise UserError("CMYK without a readable colour profile; save it as RGB") from error
-    return shown or picture
+    return converted or picture
 
 
 def _unreadable(path: Path, error: Exception) -> str:
