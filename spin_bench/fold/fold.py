@@ -12,8 +12,8 @@ from spin_bench.fold.results_folder import results_folder
 from spin_bench.fold.set_distances import write_set_table
 from spin_bench.report.about import About, AboutCase, write_about
 from spin_bench.report.inputs import write_inputs
+from spin_bench.report.legend import Row, Rows
 from spin_bench.report.render import render
-from spin_bench.report.rows import Row, Rows
 from spin_bench.report.tables import write_cost, write_scores
 from spin_bench.run.groups import image_order, row_titles
 from spin_bench.run.painting import failures

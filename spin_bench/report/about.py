@@ -11,7 +11,7 @@ from dacite import Config, from_dict
 
 from spin_bench.core.files import write_whole
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.rows import Row, Rows
+from spin_bench.report.legend import Row, Rows
 
 ABOUT = "about.json"
 PRINTED = ("name", "title", "higher_is_better", "unit", "digits", "encoder")  # what is kept of a metric's record

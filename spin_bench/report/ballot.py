@@ -14,9 +14,9 @@ import pandas as pd
 from spin_bench.core.errors import UserError
 from spin_bench.core.files import write_whole
 from spin_bench.core.identity import key_of
+from spin_bench.report.legend import competing
 from spin_bench.report.pages import page
 from spin_bench.report.results import Results
-from spin_bench.report.rows import competing
 
 # (method, case) -> image numbers in the order to show them: the method's favourite first where it has one
 Painted = Mapping[tuple[str, str], Sequence[int]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from spin_bench.report.rows import Rows
+from spin_bench.report.legend import Rows
 
 BLACK, PLAIN = "black", "of one colour"
 SHRINKS = 20  # times that a picture of one colour shrinks as PNG at the very least; any other is not even decoded

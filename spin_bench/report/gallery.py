@@ -15,13 +15,13 @@ from spin_bench.core.files import write_whole
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.about import About
 from spin_bench.report.flags import Flags
+from spin_bench.report.legend import Rows, method_colours
 from spin_bench.report.made import made_line
 from spin_bench.report.markdown import legend_of_cells
 from spin_bench.report.numbers import Numbers
 from spin_bench.report.overview import overview
 from spin_bench.report.pages import page
 from spin_bench.report.results import Results
-from spin_bench.report.rows import Rows, method_colours
 from spin_bench.report.subsets import names_of, subsets
 
 SCRIPTS = ("common.js", "compare.js", "gallery.js")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from spin_bench.core.errors import UserError, unknown
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.rows import Rows
+from spin_bench.report.legend import Rows
 from spin_bench.report.sheet import Sheet, make_sheet
 from spin_bench.statistics.comparison import compare, summarise
 

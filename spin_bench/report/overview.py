@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from spin_bench.core.metric_record import MetricRecord
+from spin_bench.report.legend import method_colours
 from spin_bench.report.markdown import BETTER
-from spin_bench.report.rows import method_colours
 from spin_bench.report.sheet import Sheet
 from spin_bench.report.wording import DASH, direction, interval, number
 

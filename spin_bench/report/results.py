@@ -19,8 +19,8 @@ from dacite import DaciteError
 
 from spin_bench.core.errors import UserError
 from spin_bench.report.about import ABOUT, About, read_about
+from spin_bench.report.legend import Row
 from spin_bench.report.made import made_line
-from spin_bench.report.rows import Row
 from spin_bench.report.tables import COST, SCORES
 from spin_bench.store.format import RESULTS_FORMAT, found_format
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.rows import Rows, competing
+from spin_bench.report.legend import Rows, competing
 from spin_bench.report.wording import span
 from spin_bench.statistics.comparison import per_case
 

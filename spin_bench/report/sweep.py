@@ -14,9 +14,9 @@ from spin_bench.report.about import ABOUT
 from spin_bench.report.figures.curves import sweep_curves, sweep_path
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.write import similarity_and_coherence
+from spin_bench.report.legend import Rows
 from spin_bench.report.markdown import legend_of_cells, markdown_table
 from spin_bench.report.results import Results, read_results
-from spin_bench.report.rows import Rows
 from spin_bench.report.wording import header, interval, number
 from spin_bench.statistics.comparison import summarise
 

@@ -14,9 +14,9 @@ from rich.text import Text
 from spin_bench.core.files import write_whole
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.latex import latex
+from spin_bench.report.legend import Rows
 from spin_bench.report.markdown import markdown, markdown_table
 from spin_bench.report.numbers import Numbers, check_known
-from spin_bench.report.rows import Rows
 from spin_bench.report.wording import header, interval, number, span
 from spin_bench.statistics.comparison import KEY, PAIRS, SUMMARY
 

@@ -1,7 +1,7 @@
 """Records of metrics and rows of methods as a results folder keeps them."""
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.rows import Row
+from spin_bench.report.legend import Row
 
 COLOURS = {"spin": "#D55E00", "uni_paint": "#E69F00", "blended_diffusion": "#56B4E9", "oracle": "#555555"}
 

@@ -18,9 +18,9 @@ from spin_bench.report.ballot import write_ballot
 from spin_bench.report.flags import Flags
 from spin_bench.report.gallery import write_gallery
 from spin_bench.report.inputs import write_inputs
+from spin_bench.report.legend import Rows
 from spin_bench.report.numbers import numbers_of
 from spin_bench.report.results import Results, read_results
-from spin_bench.report.rows import Rows
 from spin_bench.report.subsets import numbers_of_subsets
 from spin_bench.report.tables import write_cost, write_scores
 

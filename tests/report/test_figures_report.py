@@ -21,8 +21,8 @@ from spin_bench.report.figures.slopes import slopes
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
 from spin_bench.report.figures.write import write_figures
+from spin_bench.report.legend import Row, method_colours
 from spin_bench.report.numbers import numbers_of
-from spin_bench.report.rows import Row, method_colours
 from spin_bench.statistics.comparison import PAIRS, compare, per_case, summarise
 from spin_bench.statistics.pareto import pareto_front
 

@@ -13,8 +13,8 @@ from small_gallery import METHODS, RECORDS, data_of, make_case, make_folder, mak
 
 from spin_bench.report.about import read_about, write_about
 from spin_bench.report.flags import BLACK, PLAIN, flag_of
+from spin_bench.report.legend import Row, competing, method_colours
 from spin_bench.report.render import render
-from spin_bench.report.rows import Row, competing, method_colours
 
 IMAGES = {"spin": 2, "uni_paint": 2}
 CASES = [make_case(i, "real", f"prompt {i}") for i in range(6)]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style, printed
-from spin_bench.report.rows import Rows, method_colours
+from spin_bench.report.legend import Rows, method_colours
 from spin_bench.report.wording import header, number, span
 
 PANELS = 2  # beside each other

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import WIDTH, house_style
-from spin_bench.report.rows import Rows, method_colours, method_markers
+from spin_bench.report.legend import Rows, method_colours, method_markers
 from spin_bench.report.wording import header
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import INK, WIDTH, house_style, printed
-from spin_bench.report.rows import Rows, method_colours
+from spin_bench.report.legend import Rows, method_colours
 from spin_bench.report.wording import interval, number
 
 WORDS = {True: "right is better", False: "left is better", None: "neither side is better"}

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from spin_bench.core.errors import UserError
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style
-from spin_bench.report.rows import Rows, method_colours
+from spin_bench.report.legend import Rows, method_colours
 from spin_bench.report.wording import header
 
 ACROSS = 3  # panels beside each other

@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import INK, WIDTH, house_style
-from spin_bench.report.rows import Rows, competing, method_colours, method_markers
+from spin_bench.report.legend import Rows, competing, method_colours, method_markers
 from spin_bench.report.wording import header
 from spin_bench.statistics.pareto import pareto_front
 

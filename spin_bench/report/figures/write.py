@@ -12,8 +12,8 @@ from spin_bench.report.figures.forest import forest
 from spin_bench.report.figures.slopes import slopes
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.tradeoff import cost_tradeoff, metric_tradeoff
+from spin_bench.report.legend import competing
 from spin_bench.report.numbers import Numbers
-from spin_bench.report.rows import competing
 from spin_bench.statistics.comparison import per_case
 
 SIMILARITY, COHERENCE = ("judge_i", "clip_i"), ("coherence",)  # how the names of these metrics start

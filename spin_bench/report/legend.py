@@ -1,4 +1,4 @@
-"""A row of the table, from the method's record to every figure and page."""
+"""The legend of a table: what each row is called, its colour and marker, and whether it is a bound."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
