@@ -91,6 +91,7 @@ def _without_drawing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(render, "_remove_others", lambda *_: None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_without_drawing")
 @pytest.mark.parametrize("name", ["about.json", "format.json"])
 def test_every_edit_of_a_json_file(name: str, folder: Path, sound: Path, capsys: pytest.CaptureFixture[str]):
@@ -100,6 +101,7 @@ def test_every_edit_of_a_json_file(name: str, folder: Path, sound: Path, capsys:
         check(folder, f"{name}: {what}", capsys)
 
 
+@pytest.mark.slow
 def test_every_edit_of_the_provenance(folder: Path, sound: Path):
     """What the page's foot, `diff` and `sweep` read of it."""
     before = read_results(sound)
