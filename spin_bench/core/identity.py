@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 ADDED = "added"
@@ -27,13 +29,28 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
-def _traceless(value: Any, field: dataclasses.Field) -> bool:
+def _traceless(value: Any, field: dataclasses.Field[Any]) -> bool:
     return field.metadata.get(ADDED, False) and getattr(value, field.name) == field.default
+
+
+def sha256_of(content: bytes) -> str:
+    """SHA-256 of `content`, 64 hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_file(path: Path, watch: Callable[[int], None] = lambda count: None) -> str:
+    """SHA-256 of a file, read block by block; `watch` hears the bytes of every block. OSError if it cannot be read."""
+    sha = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            sha.update(block)
+            watch(len(block))
+    return sha.hexdigest()
 
 
 def key_of(value: Any) -> str:
     """SHA-256 of the canonical JSON, 64 hex digits."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return sha256_of(canonical(value).encode())
 
 
 def run_key(identity: Any) -> str:
@@ -50,7 +67,7 @@ def leaves(value: Any, prefix: str = "") -> dict[str, Any]:
     """Nested objects (what `canonical` text reads back as) flattened to dotted names."""
     if not isinstance(value, dict):
         return {prefix: value}
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, inner in value.items():
-        found |= leaves(inner, f"{prefix}.{name}" if prefix else name)
-    return found
+        flat |= leaves(inner, f"{prefix}.{name}" if prefix else name)
+    return flat

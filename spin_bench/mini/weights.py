@@ -1,10 +1,10 @@
 """The trained weights that ship inside the package, every file checked against its hash."""
 
-import hashlib
 import json
 from pathlib import Path
 
 from spin_bench.core.errors import UserError
+from spin_bench.core.identity import sha256_of_file
 
 ZOO = Path(__file__).parent / "zoo"
 
@@ -19,9 +19,9 @@ def checked_manifest(zoo: Path) -> dict[str, str]:
         path = zoo / name
         if not path.exists():
             raise UserError(f"{path}: missing: restore it with git checkout {path}")
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != digest:
+        sha256 = sha256_of_file(path)
+        if sha256 != digest:
             raise UserError(
-                f"{path}: SHA-256 is {found[:16]}…, not {digest[:16]}…: restore it with git checkout {path}"
+                f"{path}: SHA-256 is {sha256[:16]}…, not {digest[:16]}…: restore it with git checkout {path}"
             )
     return expected

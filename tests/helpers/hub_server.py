@@ -24,6 +24,7 @@ class Hub:
     flipped: set[str] = field(default_factory=set)  # file names whose first byte is altered on the way
     ranges: list[str] = field(default_factory=list)  # what was asked for by range, as it came
     sent: Counter[str] = field(default_factory=Counter)  # bytes by file name
+    headers: dict[str, str] = field(default_factory=dict)  # that go with every answer, in place of its own
     url: str = ""
 
 
@@ -68,7 +69,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             headers["Content-Length"] = str(len(content) - first)
             if first:
                 headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
-            for key, value in headers.items():
+            for key, value in {**headers, **hub.headers}.items():
                 self.send_header(key, value)
             self.end_headers()
             if not with_body:
@@ -101,7 +102,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
-            for key, value in {**headers, "Content-Length": str(len(body))}.items():
+            for key, value in {**headers, **hub.headers, "Content-Length": str(len(body))}.items():
                 self.send_header(key, value)
             self.end_headers()
             self.wfile.write(body)

@@ -16,7 +16,7 @@ from small_repository import BASE, INPAINT, write_repositories
 
 from spin_bench.cli.main import main
 from spin_bench.core.errors import UserError
-from spin_bench.models.hub.client import HubFile
+from spin_bench.models.hub.client import HubFile, fetched
 from spin_bench.models.hub.fetch import fetch_checked
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
@@ -181,3 +181,20 @@ def _run(environment: dict[str, str], *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("unet/config.json", "ETag"), ("unet/config.json", "X-Repo-Commit"), ("unet/absent.json", "X-Repo-Commit")],
+)
+@pytest.mark.parametrize("value", ["../../../../../escaped", "/tmp/escaped", "..", "a/b"])
+def test_a_hub_that_answers_with_a_path_is_refused_before_anything_is_written(
+    hub: Hub, tmp_path: Path, name: str, header: str, value: str
+):
+    hub.headers[header] = value if header == "X-Repo-Commit" else f'"{value}"'
+    with pytest.raises(
+        UserError, match=rf"{name}: refused, the hub answers with {header} '.*': check HF_ENDPOINT"
+    ) as e:
+        fetched(HubFile("unet", BASE, "", name))
+    assert "\n" not in str(e.value)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spin_bench.core.identity import sha256_of_file
 from spin_bench.models.config import StackConfig
-from spin_bench.models.hub.client import HubFile, cached, digest
+from spin_bench.models.hub.client import HubFile, cached
 from spin_bench.models.hub.files import pixel_folder, stack_files
 from spin_bench.models.hub.headers import Shapes, built, header, misfit, plainly_named, powerpaint_misfit, shapes_of
 from spin_bench.models.loading.guided_diffusion import GuidedDiffusion, build_unet
@@ -59,7 +60,7 @@ def _check(file: HubFile, files: Sequence[HubFile], *, verify: bool) -> Finding:
     if path is None:
         return Finding(file.part, file.key, file.size, "missing")
     size = path.stat().st_size
-    if verify and file.sha256 and digest(path) != file.sha256:
+    if verify and file.sha256 and sha256_of_file(path) != file.sha256:
         return Finding(file.part, file.key, size, "altered", f"SHA-256 is not {file.sha256[:16]}…: download it again")
     if not file.name.endswith(WEIGHTS_SUFFIX):
         return Finding(file.part, file.key, size, "here")

@@ -4,8 +4,7 @@ huggingface_hub does the transfer: it goes on after a cut connection, keeps ever
 listens to HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE. Only safetensors and small text files are ever asked for.
 """
 
-import hashlib
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from spin_bench.core.errors import UserError
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 SHA256_DIGITS = 64  # an entity tag of so many is the hub's own hash of a large file
+_PLAIN = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]*")  # of what a hub answers, good as a file's name
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def located(file: HubFile) -> Path:
 
 
 def fetched(file: HubFile, *, bar: Any = None, again: bool = False) -> Path:
-    """Download; a cut connection goes on where it was cut. `bar` is a class like tqdm. Nothing is checked here."""
+    """Download; a cut connection goes on where it was cut. `bar` is a class like tqdm. No content is checked here."""
+    _check_answer(file)
     try:
         path = hf_hub_download(
             file.repository, file.name, revision=file.revision or None, tqdm_class=bar, force_download=again
@@ -66,14 +67,21 @@ def fetched(file: HubFile, *, bar: Any = None, again: bool = False) -> Path:
     return Path(path)
 
 
-def digest(path: Path, watch: Callable[[int], None] = lambda read: None) -> str:
-    """SHA-256 of a file; `watch` hears of every block's bytes."""
-    sha = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 22):
-            sha.update(block)
-            watch(len(block))
-    return sha.hexdigest()
+def _check_answer(file: HubFile) -> None:
+    """`UserError` if the hub's names for the file would lead out of the cache: its client makes them paths as they are.
+
+    What else is wrong with the answer is left to the download, which says it.
+    """
+    try:
+        metadata = get_hf_file_metadata(hf_hub_url(file.repository, file.name, revision=file.revision or None))
+        names = {"ETag": metadata.etag, "X-Repo-Commit": metadata.commit_hash}
+    except HfHubHTTPError as error:
+        names = {"X-Repo-Commit": error.response.headers.get("X-Repo-Commit")}
+    except Exception:  # the transport's: each release of the hub's client has others
+        return
+    for header, name in names.items():
+        if name and not _PLAIN.fullmatch(name):
+            raise UserError(f"{file.key}: refused, the hub answers with {header} {name!r}: check HF_ENDPOINT")
 
 
 def hub_hash(file: HubFile) -> str:

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from spin_bench.core.errors import UserError
 from spin_bench.core.files import write_whole
-from spin_bench.core.identity import canonical
-from spin_bench.models.hub.client import digest
+from spin_bench.core.identity import canonical, sha256_of_file
 from spin_bench.models.loading.guided_diffusion import GuidedDiffusion, build_scheduler, build_unet, converted
 from spin_bench.models.loading.layouts import bare
 
@@ -38,18 +37,18 @@ def convert(source: Path, target: Path, shape: GuidedDiffusion) -> str:
     state = converted(published, shape)
     _compare(source, published, state, unet.state_dict())
     unet.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
-    found = digest(source)
+    sha256 = sha256_of_file(source)
     for left_over in target.parent.glob(f".{target.name}.*.tmp"):  # of a conversion that was killed
         shutil.rmtree(left_over)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         unet.save_pretrained(unfinished / "unet")
         build_scheduler().save_pretrained(unfinished / "scheduler")
-        write_whole(unfinished / "source.json", canonical({"file": source.name, "sha256": found}).encode())
+        write_whole(unfinished / "source.json", canonical({"file": source.name, "sha256": sha256}).encode())
         unfinished.replace(target)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return found
+    return sha256
 
 
 def _read(source: Path) -> Mapping[str, Tensor]:

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from spin_bench.core.errors import UserError
-from spin_bench.models.hub.client import HubFile, cached, commit_of, digest, fetched, hub_hash
+from spin_bench.core.identity import sha256_of_file
+from spin_bench.models.hub.client import HubFile, cached, commit_of, fetched, hub_hash
 from spin_bench.models.hub.lock import Locked
 
 log = logging.getLogger(__name__)
@@ -24,17 +25,17 @@ def fetch_checked(file: HubFile, console: Console) -> Locked:
     if path is None:
         path = _with_progress(file, console)
     expected = file.sha256 or hub_hash(file)
-    found = digest(path)
-    if expected and found != expected:
-        log.warning("%s: SHA-256 is %s…, not %s…: fetched again", file.key, found[:16], expected[:16])
+    sha256 = sha256_of_file(path)
+    if expected and sha256 != expected:
+        log.warning("%s: SHA-256 is %s…, not %s…: fetched again", file.key, sha256[:16], expected[:16])
         path = _with_progress(file, console, again=True)
-        found = digest(path)
-    if expected and found != expected:
+        sha256 = sha256_of_file(path)
+    if expected and sha256 != expected:
         raise UserError(
-            f"{file.key}: SHA-256 is {found}, not {expected}, also when fetched again: the hub serves another file, or "
-            f"the way to it alters it: check HF_ENDPOINT, or the hash in the stack and in its lock file"
+            f"{file.key}: SHA-256 is {sha256}, not {expected}, also when fetched again: the hub serves another file, "
+            f"or the way to it alters it: check HF_ENDPOINT, or the hash in the stack and in its lock file"
         )
-    return Locked(commit_of(path), found, path.stat().st_size)
+    return Locked(commit_of(path), sha256, path.stat().st_size)
 
 
 def _with_progress(file: HubFile, console: Console, *, again: bool = False) -> Path:

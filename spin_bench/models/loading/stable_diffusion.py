@@ -1,12 +1,12 @@
 """A published Stable Diffusion stack, by repositories and revisions or from a local folder in diffusers' layout."""
 
-import hashlib
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from spin_bench.core.errors import UserError
+from spin_bench.core.identity import sha256_of_file
 from spin_bench.models.config import StackConfig
 from spin_bench.models.hub.client import cached, commit_of
 from spin_bench.models.hub.files import pixel_folder, stack_files
@@ -42,7 +42,7 @@ def _judge(config: StackConfig, fill: Fill, device: torch.device) -> Features:
 def _weights_of(folder: Path) -> dict[str, str]:
     """SHA-256 of every weights file below a local folder."""
     files = sorted(folder.rglob("*.safetensors"))
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in files}
 
 
 def _fingerprint(config: StackConfig) -> dict[str, dict[str, str]]:
