@@ -1,11 +1,17 @@
 """No reader ever meets half a file."""
 
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
 
-UNFINISHED = ".tmp"  # how the names of files end that are being written
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp", re.DOTALL)  # see `_beside`
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of that name is one that `write_whole` or `link_whole` has not finished, and nobody else's."""
+    return _UNFINISHED.fullmatch(name) is not None
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -39,4 +45,4 @@ def link_whole(source: Path, path: Path) -> None:
 def _beside(path: Path) -> Path:
     """A new name for a file that will become `path`; no other process on any machine takes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

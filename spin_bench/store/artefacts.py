@@ -1,6 +1,5 @@
 """Intermediate results that several runs share, such as a reference's embedding, kept under their own keys."""
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from spin_bench.core.files import write_whole
-from spin_bench.core.identity import key_of
+from spin_bench.core.identity import key_of, sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ class Artefacts:
         return TemporaryDirectory(prefix="spin-bench-")
 
     def find(self, kind: str, identity: Any) -> Artefact | None:
-        """What was kept of that `identity` (anything canonical), on the CPU; None where it is not what was kept."""
+        """The tensor that was kept under `identity` (anything canonical), on the CPU; None if none is sound."""
         path = self._path(kind, identity)
         if not path.exists():
             return None
@@ -71,9 +70,9 @@ class Artefacts:
         """What was kept, or else what `make` returns, kept for next time."""
         if self.find(kind, identity) is None:
             self.keep(kind, identity, make())
-        found = self.find(kind, identity)
-        assert found is not None
-        return found.value
+        kept = self.find(kind, identity)
+        assert kept is not None
+        return kept.value
 
     def _path(self, kind: str, identity: Any) -> Path:
         return self.folder / kind / f"{key_of(identity)}.safetensors"
@@ -81,11 +80,9 @@ class Artefacts:
     @staticmethod
     def digest(*pictures: Image.Image | None) -> str:
         """SHA-256 of pictures' sizes and pixels."""
-        sha = hashlib.sha256()
-        for picture in pictures:
-            sha.update(b"none" if picture is None else repr((picture.mode, picture.size)).encode() + picture.tobytes())
-        return sha.hexdigest()
+        parts = (b"none" if p is None else repr((p.mode, p.size)).encode() + p.tobytes() for p in pictures)
+        return sha256_of(b"".join(parts))
 
 
 def _digest(value: Tensor) -> str:
-    return hashlib.sha256(value.numpy().tobytes()).hexdigest()
+    return sha256_of(value.numpy().tobytes())

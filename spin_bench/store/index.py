@@ -1,13 +1,14 @@
 """What the shards of one run key say, and how much of it the disk bears out."""
 
-import hashlib
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spin_bench.core.identity import sha256_of_file
+from spin_bench.store.entries import check_case, check_digest, check_number
 from spin_bench.store.records import Failure, Record
 from spin_bench.store.shards import SUFFIX, read_new
 
@@ -37,6 +38,7 @@ class Score:
 
 
 def picture_name(record: Record) -> str:
+    """`<k>-<the first 16 digits of its SHA-256>.png`."""
     return f"{record.k}-{record.sha256[:16]}.png"
 
 
@@ -44,15 +46,17 @@ class Index:
     """Pictures, failures and scores of one run key. The earliest of two pictures or scores counts: what is there stays.
 
     A picture's size and time are compared with what was recorded, and only where the time differs its content, so that
-    planning opens no file; whoever reads a picture compares its digest.
+    planning opens no file; whoever reads a picture compares its digest. An entry that could lead out of the key's
+    folder is not believed: a store may have come from anywhere.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, tell: Callable[[str], None] = log.warning):
         self.folder = folder
         self.pictures: dict[Item, list[Stored]] = {}
         self.failures: dict[Item, tuple[float, Failure]] = {}
         self.scores: dict[str, dict[str, dict[int, list[Score]]]] = {}  # case's folder -> metric key -> k
-        self.problems: list[str] = []  # a line each
+        self.told: dict[tuple[str, str], int] = {}  # case's folder, file name -> k of every picture that was recorded
+        self._tell = tell  # hears of every problem, one line each
         self._read: dict[str, tuple[int, int]] = {}  # shard -> bytes of it that are known, its size then
 
     def refresh(self) -> bool:
@@ -61,10 +65,11 @@ class Index:
         for path in sorted(self._shards()):
             known, size = self._read.get(path.name, (0, 0))
             if (now := path.stat().st_size) != size:
-                found, known, problems = read_new(path, known)
+                appended, known, problems = read_new(path, known)
                 self._read[path.name] = known, now
-                entries += found
-                self._warn(problems)
+                entries += appended
+                for problem in problems:
+                    self._tell(problem)
         self.add(entries)
         return bool(entries)
 
@@ -84,32 +89,33 @@ class Index:
         listings: dict[str, Listing] = {}
         for entry in entries:
             try:
+                check_case(entry["case"])
                 kinds[entry["kind"]](entry, listings)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                self._warn([f"{self.folder}: an entry that this version cannot read is ignored ({error!r})"])
-
-    def _warn(self, problems: Iterable[str]) -> None:
-        for problem in problems:
-            log.warning(problem)
-            self.problems.append(problem)
+                self._tell(f"{self.folder}: an entry that this version cannot read is ignored ({error!r})")
 
     def _add_picture(self, entry: dict[str, Any], listings: dict[str, Listing]) -> None:
         record, case = Record(**entry["record"]), entry["case"]
+        check_number(record.k)
+        check_digest(record.sha256)
+        if record.run_key != self.folder.name:
+            raise ValueError(f"a picture of run key {record.run_key!r}")
         if case not in listings:
             listings[case] = _listing(self.folder / case)
         path = self.folder / case / picture_name(record)
-        found = listings[case].get(path.name)
-        if found is None:
+        self.told[case, path.name] = record.k
+        if path.name not in listings[case]:
             return
-        size, mtime = found
+        size, mtime = listings[case][path.name]
         if size != entry["size"] or (mtime != entry["mtime_ns"] and digest_of(path) != record.sha256):
-            self._warn([f"{path}: altered since it was written, will be painted again"])
+            self._tell(f"{path}: altered since it was written, will be painted again")
             return
         known = [stored for stored in self.pictures.get((case, record.k), []) if stored.path != path]
         self.pictures[case, record.k] = sorted([*known, Stored(record, path, entry["time"])], key=lambda s: s.time)
 
     def _add_failure(self, entry: dict[str, Any], _: dict[str, Listing]) -> None:
         failure, time = Failure(**entry["failure"]), float(entry["time"])
+        check_number(failure.k)
         item = entry["case"], failure.k
         if item not in self.failures or self.failures[item][0] <= time:
             self.failures[item] = time, failure
@@ -125,11 +131,14 @@ class Index:
                 known.sort(key=lambda s: s.time)
 
     def picture(self, case: str, k: int) -> Stored | None:
+        """The picture that counts; None if there is none."""
         return next(iter(self.pictures.get((case, k), [])), None)
 
     def drop(self, case: str, stored: Stored) -> None:
         """Forget a picture that turned out to be damaged, and remove it, so that no run takes it for good."""
         self.pictures[case, stored.record.k].remove(stored)
+        if stored.path.parent.is_symlink():
+            return  # what lies behind it is not the store's to remove
         try:
             stored.path.unlink(missing_ok=True)
         except OSError:
@@ -137,14 +146,14 @@ class Index:
 
     def valid_scores(self, case: str) -> dict[str, dict[int, float | None]]:
         """Metric key -> k -> value, of the pictures that are there now."""
-        found: dict[str, dict[int, float | None]] = {}
+        valid: dict[str, dict[int, float | None]] = {}
         for metric, by_image in self.scores.get(case, {}).items():
             for k, scores in by_image.items():
                 for score in scores:
                     if all(self.sha256(case, other) == sha256 for other, sha256 in score.of.items()):
-                        found.setdefault(metric, {})[k] = score.value
+                        valid.setdefault(metric, {})[k] = score.value
                         break
-        return found
+        return valid
 
     def sha256(self, case: str, k: int) -> str:
         """Of the picture, or "" where there is none."""
@@ -155,7 +164,7 @@ class Index:
 def digest_of(path: Path) -> str:
     """SHA-256 of a file, "" where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of_file(path)
     except OSError:
         return ""
 
@@ -164,5 +173,5 @@ def _listing(folder: Path) -> Listing:
     try:
         with os.scandir(folder) as files:
             return {file.name: ((stat := file.stat()).st_size, stat.st_mtime_ns) for file in files}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}

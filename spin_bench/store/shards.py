@@ -51,7 +51,7 @@ def read_new(path: Path, offset: int) -> tuple[list[Any], int, list[str]]:
     return entries, offset + len(content) - len(torn), problems
 
 
-class Shard:
+class ShardWriter:
     """The file in `folder` that this process appends to; it is made by the first line."""
 
     def __init__(self, folder: Path):

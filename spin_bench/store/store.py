@@ -1,10 +1,10 @@
 """Pictures and scores by run key, case and image number."""
 
-import hashlib
 import io
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,17 @@ from PIL import Image
 
 from spin_bench.core.case import Case
 from spin_bench.core.files import write_whole
-from spin_bench.core.identity import canonical
+from spin_bench.core.identity import canonical, run_key, sha256_of
 from spin_bench.store.entries import failure_entry, picture_entry, scores_entry
-from spin_bench.store.format import STORE_FORMAT, check_format
+from spin_bench.store.format import STORE, claim, is_marked
 from spin_bench.store.index import SHARDS, Index, Stored, picture_name
 from spin_bench.store.records import Failure, Record
-from spin_bench.store.shards import Shard
+from spin_bench.store.shards import ShardWriter
+from spin_bench.store.uses import RunUnderWay, under_way
 
 log = logging.getLogger(__name__)
 
 SETTINGS = "settings.json"
-MEND = "spin-bench store migrate store_dir={root} brings format 1 over; or start anew with another store_dir"
 
 
 def folder_name(case: Case) -> str:
@@ -32,13 +32,39 @@ def folder_name(case: Case) -> str:
 
 
 class Store:
-    """A folder of results. What other processes write is seen after `refresh`, what this one writes at once."""
+    """A folder of results. What other processes write is seen after `refresh`, what this one writes at once.
+
+    `UserError` where `root` is somebody else's folder, or another version's. The first picture or score, not the
+    constructor, makes the folder.
+    """
 
     def __init__(self, root: Path):
         self.root = root
-        check_format(root, wanted=STORE_FORMAT, mend=MEND.format(root=root))
+        is_marked(root, STORE)
+        self.identities: dict[str, Any] = {}  # run key -> what it stands for
+        self._begun: set[str] = set()  # run keys that this process has written to
         self._indices: dict[str, Index] = {}
-        self._shards: dict[str, Shard] = {}
+        self._shards: dict[str, ShardWriter] = {}
+        self._under_way: RunUnderWay | None = None
+
+    def name(self, identity: Any) -> str:
+        """The run key of `identity`, which is written down with the first result under that key."""
+        key = run_key(identity)
+        self.identities[key] = identity
+        return key
+
+    @contextmanager
+    def in_use(self, run_keys: Collection[str]) -> Iterator[None]:
+        """Within, `store gc` leaves these run keys alone, whoever calls it."""
+        claim(self.root, STORE)
+        for key in run_keys:
+            self._begin(key)
+        with under_way(self.root, run_keys) as run:
+            self._under_way = run
+            try:
+                yield
+            finally:
+                self._under_way = None
 
     def index(self, run_key: str) -> Index:
         """What is known of a run key, read once."""
@@ -54,6 +80,7 @@ class Store:
 
     def check_writable(self) -> None:
         """OSError where nothing can be written here: better now than after the first batch."""
+        claim(self.root, STORE)
         path = self.root / ".writable"
         write_whole(path, b"")
         path.unlink(missing_ok=True)
@@ -61,10 +88,15 @@ class Store:
     def case_folder(self, run_key: str, case: Case) -> Path:
         return self.root / run_key / folder_name(case)
 
-    def describe(self, run_key: str, identity: Any) -> None:
+    def _begin(self, run_key: str) -> None:
+        """Before this process's first result under a run key: what the key stands for."""
+        if run_key in self._begun:
+            return
+        claim(self.root, STORE)
         path = self.root / run_key / SETTINGS
-        if not path.exists():
-            write_whole(path, canonical(identity).encode())
+        if run_key in self.identities and not path.exists():
+            write_whole(path, canonical(self.identities[run_key]).encode())
+        self._begun.add(run_key)
 
     def put(self, case: Case, picture: Image.Image, record: Record) -> None:
         self.put_all(case, [(picture, record)])
@@ -75,7 +107,8 @@ class Store:
         for picture, record in painted:
             buffer = io.BytesIO()
             picture.save(buffer, format="PNG")
-            record = replace(record, sha256=hashlib.sha256(buffer.getvalue()).hexdigest())
+            record = replace(record, sha256=sha256_of(buffer.getvalue()))
+            self._begin(record.run_key)
             path = self.case_folder(record.run_key, case) / picture_name(record)
             write_whole(path, buffer.getvalue())
             entries.append(picture_entry(folder_name(case), path, record, time.time()))
@@ -101,8 +134,7 @@ class Store:
 
     def records(self, run_key: str, case: Case, samples: int) -> dict[int, Record]:
         """Records by image number, of those that are there."""
-        found = {k: self.record(run_key, case, k) for k in range(samples)}
-        return {k: record for k, record in found.items() if record is not None}
+        return {k: record for k in range(samples) if (record := self.record(run_key, case, k)) is not None}
 
     def get(self, run_key: str, case: Case, k: int) -> tuple[Image.Image, Record] | None:
         """The picture and its record, or None where either is missing or the picture is not what was written."""
@@ -111,7 +143,7 @@ class Store:
                 content = stored.path.read_bytes()
             except FileNotFoundError:
                 content = b""
-            if hashlib.sha256(content).hexdigest() == stored.record.sha256:
+            if sha256_of(content) == stored.record.sha256:
                 return Image.open(io.BytesIO(content)).convert("RGB"), stored.record
             log.warning("%s: altered since it was written, will be painted again", stored.path)
             self.index(run_key).drop(folder_name(case), stored)
@@ -140,8 +172,11 @@ class Store:
         self._append(run_key, [entry])
 
     def _append(self, run_key: str, entries: Sequence[Any]) -> None:
+        self._begin(run_key)
+        if self._under_way:
+            self._under_way.touch()
         index = self.index(run_key)
-        shard = self._shards.setdefault(run_key, Shard(self.root / run_key / SHARDS))
+        shard = self._shards.setdefault(run_key, ShardWriter(self.root / run_key / SHARDS))
         shard.append(entries)
         assert shard.path is not None
         index.skip(shard.path, shard.size)

@@ -95,7 +95,7 @@ def test_scores_add_up(tmp_path: Path, cases: list[Case]):
 @pytest.mark.parametrize("content", ['{"format": 99}', "{}", "not json"])
 def test_a_folder_of_another_version_is_refused(tmp_path: Path, content: str):
     (tmp_path / "format.json").write_text(content)
-    with pytest.raises(UserError, match=r"written in format .* reads 2: spin-bench store migrate .* or start anew"):
+    with pytest.raises(UserError, match=r"written in format .* reads 2: choose another store_dir"):
         Store(tmp_path)
     assert (tmp_path / "format.json").read_text() == content
 
