@@ -107,7 +107,6 @@ COMMANDS: dict[str, Command] = {
     "store verify": lazy("spin_bench.cli.store:verify_command"),
     "store gc": lazy("spin_bench.cli.store:gc_command"),
     "store export": lazy("spin_bench.cli.store:export_command"),
-    "store migrate": lazy("spin_bench.cli.store:migrate_command"),
 }
 
 # These read files that are there: their words are paths, not settings.

@@ -31,6 +31,7 @@ from spin_bench.models.loading.load import load_stack
 from spin_bench.models.stack import Stack
 
 JOB, INDEX, SCORES = "job.json", "sweep.json", "sweep.parquet"
+REFUSED = 2  # nothing was written, so a sound job of before is still what it was
 SIGNALLED = 128
 
 
@@ -69,7 +70,7 @@ def multirun(words: Sequence[str], run: Callable[[DictConfig], int], *, conf: Pa
         sweep = config.experiment_name
         config.experiment_name = "/".join(filter(None, (sweep, job_name(values))))
         code = run(yielding(config, HydraConfig.get().overrides.task))
-        if values:
+        if values and code != REFUSED:
             _note(Path(config.results_dir) / config.stack.name / config.dataset.name / sweep, values, code)
         if code > SIGNALLED or (code and config.fail_fast):
             raise _Ended(code)

@@ -11,15 +11,18 @@ from spin_bench.config.settings import dataset_config, run_settings
 from spin_bench.core.errors import UserError
 from spin_bench.core.progress import watcher
 from spin_bench.datasets.benchmarks import entries
-from spin_bench.fold.fold import fold
-from spin_bench.fold.results_folder import sign
+from spin_bench.fold.earlier import with_earlier
+from spin_bench.fold.results_folder import check_folder, results_folder, sign
+from spin_bench.fold.write import fold
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.loading.load import load_stack
-from spin_bench.run.outside import OutsideSettings, digest_of, find_pictures, outside_method, take_in
+from spin_bench.run.outside import OutsideSettings, check_pictures, digest_of, find_pictures, outside_method, take_in
 from spin_bench.run.painting import failures, generate
-from spin_bench.run.run import plan, prepare
+from spin_bench.run.plan import plan
+from spin_bench.run.prepare import prepare
 from spin_bench.run.scoring import score
+from spin_bench.store.format import RESULTS, claim
 
 DONE, SOME_MISSING = 0, 3
 NAME = "outside"
@@ -37,21 +40,29 @@ def score_command(config: DictConfig, console: Console) -> int:
     usable, _ = entries(dataset_config(config), watcher(console), limit=settings.limit)
     pictures = find_pictures(folder, [entry.id for entry in usable])
     outside = OutsideSettings(digest_of(list(pictures.values()), folder))
-    stack = load_stack(settings.stack)
+    source = str(folder.resolve())
     settings = replace(
         settings,
-        experiment=f"{settings.experiment}-{folder.name}",
+        experiment=f"{settings.experiment}-{folder.resolve().name}",
         methods=settings.methods | {NAME: outside},
         samples_for=settings.samples_for | {NAME: 1 + max(k for _, k in pictures)},
     )
-    run = prepare(settings, stack, known, METRICS, console)
-    take_in(run, NAME, pictures)
-    generate(run, [job for job in plan(run) if job.method != NAME])
-    score(run)
-    sign(run)
-    console.print(f"{len(pictures)} pictures of {folder}. Table, figures and pictures: [bold]{fold(run)}[/bold]")
+    earlier = check_folder(settings, source)
+    run = prepare(settings, load_stack(settings.stack), known, METRICS, console)
+    table = with_earlier(run, earlier, known, METRICS)
+    check_pictures(run, pictures)
+    claim(results_folder(settings), RESULTS)
+    with run.store.in_use(table.keys.values()):
+        take_in(run, NAME, pictures)
+        generate(run, [job for job in plan(run) if job.method != NAME])
+        score(run)
+        sign(table, source)
+        written = fold(table)
+    told = f"{len(pictures)} pictures of {folder}. Table, figures and pictures: {written}"
+    console.print(told, markup=False, soft_wrap=True)
     missing = failures(run)
     if missing:
         console.print(f"{len(missing)} pictures are missing, the table counts them")
-        return SOME_MISSING
-    return DONE
+    if run.unusable:
+        console.print(f"{len(run.unusable)} entries are unusable, the table counts them as missing")
+    return SOME_MISSING if missing or run.unusable else DONE

@@ -1,6 +1,6 @@
-"""`spin-bench store ls | verify | gc | export | migrate`: look after a store. Settings: `store` in conf/config.yaml."""
+"""`spin-bench store ls | verify | gc | export`: look after a store. Settings: `store` in conf/config.yaml."""
 
-import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -10,31 +10,27 @@ from rich.table import Table
 
 from spin_bench.config.settings import store_folder
 from spin_bench.core.errors import UserError
-from spin_bench.fold.results_folder import used_keys
 from spin_bench.store.export import export
-from spin_bench.store.format import STORE_FORMAT, check_format
-from spin_bench.store.migrate import migrate
-from spin_bench.store.store import MEND
-from spin_bench.store.upkeep import holding, problems, rubbish, run_keys, telling
+from spin_bench.store.format import STORE, require
+from spin_bench.store.upkeep import holding, problems, remove, rubbish, run_keys, telling, unused
+from spin_bench.store.uses import results_keys
 
 DONE, DAMAGED = 0, 3
-SHOWN = 12  # digits of a run key
+DIGITS = 12  # digits of a run key
 
 
 def _sound_folder(config: DictConfig) -> Path:
     """The store's folder; `UserError` where there is none or another version's."""
     root = store_folder(config)
-    if not root.is_dir():
-        raise UserError(f"{root}: no such store; name it with store_dir=<folder>, or the results with results_dir=")
-    check_format(root, wanted=STORE_FORMAT, mend=MEND.format(root=root))
+    require(root, STORE)
     return root
 
 
 def _keys(config: DictConfig, root: Path) -> list[str]:
-    found = run_keys(root, config.store.key)
-    if config.store.key and not found:
+    keys = run_keys(root, config.store.key)
+    if config.store.key and not keys:
         raise UserError(f"{root}: no run key begins with {config.store.key!r}: see spin-bench store ls")
-    return found
+    return keys
 
 
 def ls_command(config: DictConfig, console: Console) -> int:
@@ -47,7 +43,7 @@ def ls_command(config: DictConfig, console: Console) -> int:
         last = datetime.fromtimestamp(one.last).strftime("%Y-%m-%d %H:%M") if one.last else ""
         by = ", ".join(f"{name.removeprefix('settings.')}={value}" for name, value in differing[one.key].items())
         counts = (str(one.pictures), str(one.cases), str(one.failures), f"{one.megabytes:.1f}")
-        table.add_row(one.key[:SHOWN], one.identity.get("method", "?"), *counts, last, by)
+        table.add_row(one.key[:DIGITS], one.identity.get("method", "?"), *counts, last, by)
     console.print(table)
     return DONE
 
@@ -55,34 +51,45 @@ def ls_command(config: DictConfig, console: Console) -> int:
 def verify_command(config: DictConfig, console: Console) -> int:
     """Compare every picture with its digest and every line with its checksum; exit code 3 where one is damaged."""
     root = _sound_folder(config)
-    found = [line for key in _keys(config, root) for line in problems(root, key)]
-    for line in found:
+    count = 0
+    for line in (line for key in _keys(config, root) for line in problems(root, key)):
+        count += 1
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    pictures = sum(holding(root, key).pictures for key in _keys(config, root))
-    if found:
-        console.print(f"{root}: {len(found)} problems; their run's command does again what is gone", soft_wrap=True)
+    if count:
+        console.print(f"{root}: {count} problems; their run's command does again what is gone", soft_wrap=True)
         return DAMAGED
+    pictures = sum(holding(root, key).pictures for key in _keys(config, root))
     console.print(f"{root}: {pictures} pictures, all as they were written", soft_wrap=True)
     return DONE
 
 
 def gc_command(config: DictConfig, console: Console) -> int:
-    """Remove what no reader looks at, and with store.unused=true the run keys that no results folder was made from."""
+    """Remove what no reader looks at, and with store.unused=true the run keys that nobody needs."""
     root, freed, count = _sound_folder(config), 0, 0
+    in_results = results_keys(Path(config.results_dir), root) if config.store.unused else set()
+    unneeded = _unused(config, root, in_results, console) if config.store.unused else []
     for path in list(rubbish(root)):
         freed, count = freed + path.stat().st_size, count + 1
         if not config.store.dry_run:
             path.unlink(missing_ok=True)
-    unused = set(_keys(config, root)) - used_keys(Path(config.results_dir)) if config.store.unused else set()
-    for key in sorted(unused):
+    for key in unneeded:
         files = [path for path in (root / key).rglob("*") if path.is_file()]
         freed, count = freed + sum(path.stat().st_size for path in files), count + len(files)
-        console.print(f"{key[:SHOWN]}: in no results folder below {config.results_dir}", highlight=False)
+        console.print(f"{key[:DIGITS]}: nobody needs it", highlight=False)
         if not config.store.dry_run:
-            shutil.rmtree(root / key)
+            remove(root, key)
     verb = "would free" if config.store.dry_run else "freed"
     console.print(f"{root}: {count} files, {verb} {freed / 1e6:.1f} MB", highlight=False, soft_wrap=True)
     return DONE
+
+
+def _unused(config: DictConfig, root: Path, in_results: set[str], console: Console) -> Iterator[str]:
+    """The run keys that nobody needs, one at a time; says why another one stays that is in no results folder."""
+    for key, why in unused(root, _keys(config, root), in_results, named=bool(config.store.key)):
+        if why:
+            console.print(f"{key[:DIGITS]}: kept, {why}", highlight=False, markup=False, soft_wrap=True)
+        else:
+            yield key
 
 
 def export_command(config: DictConfig, console: Console) -> int:
@@ -95,11 +102,4 @@ def export_command(config: DictConfig, console: Console) -> int:
         raise UserError(f"store.to={target}: is the store itself: name another folder")
     pictures = sum(export(root, key, target) for key in _keys(config, root))
     console.print(f"{target}: {pictures} pictures; copy it over any store to add them there", soft_wrap=True)
-    return DONE
-
-
-def migrate_command(config: DictConfig, console: Console) -> int:
-    """Bring a store of an older format over."""
-    root = store_folder(config)
-    console.print(f"{root}: {migrate(root)} pictures came over, now in format {STORE_FORMAT}", soft_wrap=True)
     return DONE

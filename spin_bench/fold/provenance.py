@@ -15,7 +15,7 @@ import torch
 
 from spin_bench.core.files import write_whole
 from spin_bench.core.identity import key_of
-from spin_bench.run.run import Run
+from spin_bench.run.prepare import Run
 
 
 def write_provenance(run: Run, path: Path) -> None:
@@ -26,7 +26,7 @@ def write_provenance(run: Run, path: Path) -> None:
 def provenance(run: Run) -> dict[str, Any]:
     """Plain data. Only `time` differs between two runs of one experiment on one machine."""
     settings, ended = run.settings, datetime.now(timezone.utc)
-    chosen = {**run.metrics, **run.case_metrics}
+    metrics = {**run.metrics, **run.case_metrics}
     return {
         "code": {"git": git_state(Path(__file__).parents[2])},
         "packages": packages(),
@@ -44,7 +44,7 @@ def provenance(run: Run) -> dict[str, Any]:
         },
         "left_out": run.left_out,
         "metrics": {
-            name: {"version": chosen[name].version, "key": chosen[name].key(run.stack)} for name in settings.metrics
+            name: {"version": metrics[name].version, "key": metrics[name].key(run.stack)} for name in settings.metrics
         },
         "samples": {name: run.samples(name) for name in run.keys},
         "batch_size": settings.batch_size,
@@ -64,8 +64,8 @@ def packages() -> dict[str, str]:
     names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in needed}
     for group in ("spin_bench.methods", "spin_bench.metrics"):
         names |= {point.dist.name for point in entry_points(group=group) if point.dist}
-    found = {name: version(name) for name in sorted({*names, "spin-bench"})}
-    return {"python": platform.python_version(), **found}
+    versions = {name: version(name) for name in sorted({*names, "spin-bench"})}
+    return {"python": platform.python_version(), **versions}
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def git_state(checkout: Path) -> dict[str, Any] | None:
 def _processor() -> str:
     """The processor's name where the system says it."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    return found[1] if found else platform.processor() or platform.machine()
+        model = None
+    return model[1] if model else platform.processor() or platform.machine()

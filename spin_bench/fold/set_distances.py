@@ -18,7 +18,7 @@ from spin_bench.metrics.case_features import encoded
 from spin_bench.metrics.extra_encoders import ENCODERS, Encoders
 from spin_bench.metrics.set_level import SetScore, over_subsets
 from spin_bench.metrics.sets import SET_METRICS, SetMetric
-from spin_bench.run.run import Run
+from spin_bench.run.prepare import Run
 from spin_bench.store.artefacts import Artefacts
 
 COLUMNS = ["method", "metric", "mean", "lo", "hi", "images", "subset", "against"]

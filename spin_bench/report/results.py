@@ -22,7 +22,7 @@ from spin_bench.report.about import ABOUT, About, read_about
 from spin_bench.report.legend import Row
 from spin_bench.report.made import made_line
 from spin_bench.report.tables import COST, SCORES
-from spin_bench.store.format import RESULTS_FORMAT, found_format
+from spin_bench.store.format import RESULTS, read_format
 
 T = TypeVar("T")
 
@@ -54,9 +54,9 @@ def read_results(folder: Path) -> Results:
     """Read and check a results folder; `UserError` if it is none, or one of its files is missing or spoilt."""
     if not (folder / ABOUT).is_file():
         raise UserError(f"{folder} is no results folder, it has no {ABOUT}: name the one that a run printed at its end")
-    version = found_format(folder)
-    if version != RESULTS_FORMAT:
-        raise UserError(f"{folder}: its format.json says {version}, not {RESULTS_FORMAT}: run its experiment again")
+    version = read_format(folder)
+    if version != RESULTS.format:
+        raise UserError(f"{folder}: its format.json says {version}, not {RESULTS.format}: run its experiment again")
     return Results(
         folder=folder,
         about=_read(folder, ABOUT, lambda path: read_about(path.parent)),

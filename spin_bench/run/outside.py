@@ -1,6 +1,5 @@
 """Pictures that were made elsewhere, put into the store so that their method stands in the table like any other."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +10,14 @@ from PIL import Image
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
-from spin_bench.core.identity import derive_seed
+from spin_bench.core.identity import derive_seed, sha256_of, sha256_of_file
 from spin_bench.core.pictures import SUFFIXES, read_picture
 from spin_bench.datasets.entry import NOTES
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.metrics.batch import check_sizes
 from spin_bench.models.stack import Stack
-from spin_bench.run.run import Run
+from spin_bench.run.prepare import Run
 from spin_bench.store import Failure, Record
 
 LAYOUT = "<case>.png for one picture a case, <case>/<k>.png or <case>_<k>.png for several"
@@ -27,7 +26,7 @@ NAME = re.compile(r"(?P<case>[^/]+?)(?:/(?:(?P=case)_)?(?P<within>[0-9]+)|_(?P<b
 
 @dataclass(frozen=True)
 class OutsideSettings:
-    """What the pictures of a method are told apart by: other files are another method."""
+    """Identity of an imported set: a hash of its files."""
 
     digest: str = ""  # SHA-256 over all files of the folder
 
@@ -77,10 +76,11 @@ def find_pictures(folder: Path, case_ids: Sequence[str]) -> dict[tuple[str, int]
 
 def digest_of(paths: Sequence[Path], folder: Path) -> str:
     """SHA-256 over the names and contents of the files."""
-    sha = hashlib.sha256()
-    for path in sorted(paths):
-        sha.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return sha.hexdigest()
+    each = (
+        path.relative_to(folder).as_posix().encode() + b"\0" + bytes.fromhex(sha256_of_file(path))
+        for path in sorted(paths)
+    )
+    return sha256_of(b"".join(each))
 
 
 def read_checked(path: Path, case: Case) -> Image.Image:
@@ -93,12 +93,17 @@ def read_checked(path: Path, case: Case) -> Image.Image:
     return picture
 
 
-def take_in(run: Run, method: str, pictures: dict[tuple[str, int], Path]) -> None:
-    """Store every picture of the run's cases, and for each one that is not there the reason; checked before stored."""
-    key, cases = run.keys[method], {case.id: case for case in run.cases}
+def check_pictures(run: Run, pictures: dict[tuple[str, int], Path]) -> None:
+    """`UserError` names a picture that is unreadable or does not lie on its case; nothing is stored."""
+    cases = {case.id: case for case in run.cases}
     for (name, _), path in pictures.items():
         if name in cases:  # else its case is unusable
             read_checked(path, cases[name])
+
+
+def take_in(run: Run, method: str, pictures: dict[tuple[str, int], Path]) -> None:
+    """Store every picture of the run's cases, and for each one that is not there the reason."""
+    key = run.keys[method]
     for case in run.cases:
         for k in range(run.samples(method)):
             source = pictures.get((case.id, k))

@@ -18,7 +18,8 @@ from spin_bench.core.errors import FirstFailure, PaintingError, UserError
 from spin_bench.core.identity import derive_seed
 from spin_bench.core.progress import watched
 from spin_bench.methods.painter import Painter
-from spin_bench.run.run import Job, Run, Unit, lacking, unit_of
+from spin_bench.run.plan import Job, Unit, images, lacking, unit_of
+from spin_bench.run.prepare import Run
 from spin_bench.store import Failure, Record
 from spin_bench.store.artefacts import Artefacts
 
@@ -140,7 +141,8 @@ def generate(run: Run, jobs: Sequence[Job], painters: Painters | None = None) ->
     if jobs:
         run.store.check_writable()
     painters = painters or Painters(run)
-    for job in watched(_in_turn(run, jobs), total=len(jobs), label="painting", console=run.console):
+    turns = watched(_in_turn(run, jobs), _asked, total=images(jobs), label="painting", console=run.console)
+    for job, _ in turns:
         run.stop.check()
         if not job.missing:
             continue
@@ -154,8 +156,12 @@ def generate(run: Run, jobs: Sequence[Job], painters: Painters | None = None) ->
         run.store.put_all(run.cases[job.case], painted)
 
 
-def _in_turn(run: Run, jobs: Sequence[Job]) -> Iterator[Job]:
-    """The jobs in order, without the images that another process has painted meanwhile.
+def _asked(turn: tuple[Job, int]) -> int:
+    return turn[1]
+
+
+def _in_turn(run: Run, jobs: Sequence[Job]) -> Iterator[tuple[Job, int]]:
+    """The jobs in order, without the images that another process has painted meanwhile, and how many there were.
 
     Once another process is seen to work on the same results, the order is drawn by chance: two that walk in the same
     order would paint everything twice, side by side.
@@ -165,7 +171,7 @@ def _in_turn(run: Run, jobs: Sequence[Job]) -> Iterator[Job]:
         job = waiting.pop(0 if alone else chance.randrange(len(waiting)))
         if run.store.refresh([run.keys[job.method]]):
             alone = False
-        yield replace(job, missing=lacking(run, job.method, job.case, job.missing))
+        yield replace(job, missing=lacking(run, job.method, job.case, job.missing)), len(job.missing)
 
 
 def _record_failure(run: Run, job: Job, error: Exception) -> None:
@@ -180,8 +186,5 @@ def _record_failure(run: Run, job: Job, error: Exception) -> None:
 
 def failures(run: Run) -> list[Failure]:
     """Why pictures of this run are missing."""
-    found = []
-    for method, key in run.keys.items():
-        for case in run.cases:
-            found += [f for k in range(run.samples(method)) if (f := run.store.failure(key, case, k)) is not None]
-    return found
+    each = (run.store.failure(task.key, task.case, k) for task in run.tasks() for k in task.ks)
+    return [failure for failure in each if failure is not None]

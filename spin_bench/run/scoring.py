@@ -13,8 +13,9 @@ from spin_bench.core.progress import watched
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures, padded, portions
 from spin_bench.metrics.metric import CaseMetric, Metric
-from spin_bench.run.groups import Group, groups
-from spin_bench.run.run import Run, Unit, units
+from spin_bench.run.plan import Unit, units
+from spin_bench.run.prepare import Run, Task
+from spin_bench.run.selection import Selection, selections
 
 
 @dataclass(frozen=True)
@@ -27,73 +28,77 @@ class Unscored:
     metrics: tuple[str, ...]
 
 
-def score(run: Run, chosen: Sequence[Unit] | None = None) -> None:
-    """Compute the scores that are missing of the `chosen` units (default: of all): of pictures, then of cases.
+def score(run: Run, share: Sequence[Unit] | None = None) -> None:
+    """Compute the scores that are missing of the units in `share` (default: of all): of pictures, then of cases.
 
     A case whose pictures are not all there yet waits.
     """
     run.store.refresh(run.keys.values())
-    pairs = [(method, case) for method, case in _pairs(run, chosen) if _finished(run, method, case)]
-    _score_pictures(run, pairs)
-    _score_cases(run, pairs)
+    tasks = [task for task in _tasks(run, share) if _is_finished(run, task)]
+    _score_pictures(run, tasks)
+    _score_cases(run, tasks)
 
 
-def unscored(run: Run, chosen: Sequence[Unit] | None = None) -> int:
-    """How many cases of the `chosen` units lack a score, as far as the store was read."""
-    pairs = _pairs(run, chosen)
-    return len({(item.method, item.case.id) for item in _pictures_todo(run, pairs)}) + len(_cases_todo(run, pairs))
+def unscored(run: Run, share: Sequence[Unit] | None = None) -> int:
+    """How many cases of the units in `share` lack a score, as far as the store was read."""
+    tasks = _tasks(run, share)
+    return len({(item.method, item.case.id) for item in _unscored_pictures(run, tasks)}) + len(
+        _unscored_cases(run, tasks)
+    )
 
 
-def _pairs(run: Run, chosen: Sequence[Unit] | None) -> list[tuple[str, Case]]:
-    found = units(run) if chosen is None else chosen
-    return [(unit.method, run.cases[index]) for unit in found for index in unit.cases]
+def _tasks(run: Run, share: Sequence[Unit] | None) -> list[Task]:
+    work_units = units(run) if share is None else share
+    return [run.task(unit.method, run.cases[index]) for unit in work_units for index in unit.cases]
 
 
-def _finished(run: Run, method: str, case: Case) -> bool:
+def _is_finished(run: Run, task: Task) -> bool:
     """Every picture is there, or is known to have failed."""
-    key, ks = run.keys[method], range(run.samples(method))
-    return all(run.store.record(key, case, k) or run.store.failure(key, case, k) for k in ks)
+    store, key, case = run.store, task.key, task.case
+    return all(store.record(key, case, k) or store.failure(key, case, k) for k in task.ks)
 
 
-def _cases_todo(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[tuple[Group, CaseMetric]]:
-    """Groups of pictures, and the metrics of whole groups that they lack."""
+def _unscored_cases(run: Run, tasks: Sequence[Task]) -> list[tuple[Selection, CaseMetric]]:
+    """The cases of each row, with the metrics of whole cases that they lack."""
     if not run.case_metrics:
         return []
-    wanted = {(method, case.id) for method, case in pairs}
+    wanted = {(task.method, task.case.id) for task in tasks}
     todo = []
-    for group in groups(run):
-        known = run.store.scores(run.keys[group.method], group.case)
+    for one in selections(run):
+        known = run.store.scores(run.keys[one.method], one.case)
         for metric in run.case_metrics.values():
-            if group.ks and metric.group_key(run.stack, group.ks) not in known:
-                todo.append((group, metric))
-    return [(group, metric) for group, metric in todo if (group.method, group.case.id) in wanted]
+            if one.ks and metric.group_key(run.stack, one.ks) not in known:
+                todo.append((one, metric))
+    return [(one, metric) for one, metric in todo if (one.method, one.case.id) in wanted]
 
 
 @torch.no_grad()
-def _score_cases(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
+def _score_cases(run: Run, tasks: Sequence[Task]) -> None:
     """Metrics of all pictures of a case; each row of the table has a score of its own pictures."""
-    todo = _cases_todo(run, pairs)
-    for group, metric in watched(todo, total=len(todo), label="scoring cases", console=run.console):
+    todo = _unscored_cases(run, tasks)
+    for one, metric in watched(todo, total=len(todo), label="scoring cases", console=run.console):
         run.stop.check()
-        key, case = run.keys[group.method], group.case
-        stored = [run.store.get(key, case, k) for k in group.ks]
-        pictures = [found[0] for found in stored if found is not None]
-        if len(pictures) < len(group.ks):
+        key, case = run.keys[one.method], one.case
+        stored = [run.store.get(key, case, k) for k in one.ks]
+        pictures = [picture for picture, _ in filter(None, stored)]
+        if len(pictures) < len(one.ks):
             continue  # one is damaged, and will be painted again
         value = metric.compute(Batch([case] * len(pictures), pictures, run.stack))
         scores: dict[int, float | None] = {0: None if value != value else round(value, 6)}
-        run.store.put_scores(key, case, {metric.group_key(run.stack, group.ks): scores}, of=group.ks)
+        run.store.put_scores(key, case, {metric.group_key(run.stack, one.ks): scores}, of=one.ks)
 
 
-def _pictures_todo(run: Run, pairs: Sequence[tuple[str, Case]]) -> list[Unscored]:
-    found, keys = [], {name: metric.key(run.stack) for name, metric in run.metrics.items()}
-    for method, case in pairs:
-        known = run.store.scores(run.keys[method], case)
-        for k in run.store.records(run.keys[method], case, run.samples(method)):
+def _unscored_pictures(run: Run, tasks: Sequence[Task]) -> list[Unscored]:
+    """The pictures that are there, with the metrics that they lack."""
+    keys = {name: metric.key(run.stack) for name, metric in run.metrics.items()}
+    todo = []
+    for task in tasks:
+        known = run.store.scores(task.key, task.case)
+        for k in run.records(task):
             missing = tuple(name for name, key in keys.items() if k not in known.get(key, {}))
             if missing:
-                found.append(Unscored(method, case, k, missing))
-    return found
+                todo.append(Unscored(task.method, task.case, k, missing))
+    return todo
 
 
 def _batches(todo: Sequence[Unscored], cases: Sequence[Case]) -> Iterator[tuple[Sequence[Case], Sequence[Unscored]]]:
@@ -107,15 +112,20 @@ def _batches(todo: Sequence[Unscored], cases: Sequence[Case]) -> Iterator[tuple[
                 yield some, alike
 
 
+def _size(batch: tuple[Sequence[Case], Sequence[Unscored]]) -> int:
+    return len(batch[1])
+
+
 @torch.no_grad()
-def _score_pictures(run: Run, pairs: Sequence[tuple[str, Case]]) -> None:
+def _score_pictures(run: Run, tasks: Sequence[Task]) -> None:
     """What metrics read of a case is computed once for all methods, and forgotten with the next few cases."""
-    batches = list(_batches(_pictures_todo(run, pairs), run.cases))
+    todo = _unscored_pictures(run, tasks)
     about: CaseFeatures | None = None
-    for cases, items in watched(batches, total=len(batches), label="scoring", console=run.console):
+    batches = watched(_batches(todo, run.cases), _size, total=len(todo), label="scoring", console=run.console)
+    for cases, items in batches:
         run.stop.check()
         stored = [(item, run.store.get(run.keys[item.method], item.case, item.k)) for item in items]
-        there = [(item, found[0]) for item, found in stored if found is not None]
+        there = [(item, picture[0]) for item, picture in stored if picture is not None]
         if not there:
             continue  # damaged, and will be painted again
         if about is None or about.cases is not cases:

@@ -3,21 +3,22 @@
 from collections.abc import Sequence
 
 from spin_bench.run.painting import Painters, generate
-from spin_bench.run.run import Job, Run, Unit, plan
+from spin_bench.run.plan import Job, Unit, plan
+from spin_bench.run.prepare import Run
 from spin_bench.run.scoring import score
 
 
-def work(run: Run, chosen: Sequence[Unit] | None = None, painters: Painters | None = None) -> None:
-    """Leave nothing undone of the `chosen` units (default: of all), but for what failed.
+def work(run: Run, share: Sequence[Unit] | None = None, painters: Painters | None = None) -> None:
+    """Leave nothing undone of the units in `share` (default: of all), but for what failed.
 
     Scoring reads every picture, and one that was altered since it was written is gone then, so there may be something
     to paint again.
     """
-    painters, jobs, tried = painters or Painters(run), plan(run, chosen), set[Job]()
+    painters, jobs, tried = painters or Painters(run), plan(run, share), set[Job]()
     while True:
         generate(run, jobs, painters)
-        score(run, chosen)
+        score(run, share)
         tried.update(jobs)
-        jobs = [job for job in plan(run, chosen) if job not in tried]
+        jobs = [job for job in plan(run, share) if job not in tried]
         if not jobs:
             return

@@ -1,9 +1,8 @@
 """`spin-bench store ...`: what is there is listed, what nobody needs goes, what is sound can move."""
 
-import json
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ from fake_runs import fake_run, pictures, table
 from spin_bench.cli.main import BAD_INPUT, DONE, main
 from spin_bench.fold.results_folder import sign
 from spin_bench.models.stack import Stack
-from spin_bench.run.run import Run, plan
+from spin_bench.run.plan import plan
+from spin_bench.run.prepare import Run
 from spin_bench.run.work import work
-from spin_bench.store import Store
 from spin_bench.store.upkeep import YOUNG
 
 
@@ -52,7 +51,11 @@ def test_a_missing_store_is_said(tmp_path: Path, capsys: pytest.CaptureFixture):
 def test_gc_removes_what_nobody_tells_of(run: Run, capsys: pytest.CaptureFixture):
     root, before = run.settings.store_dir, pictures(run)
     folder = run.store.case_folder(run.keys["first"], run.cases[0])
-    old = [folder / "9-0123456789abcdef.png", folder / ".0-0123.png.4567.tmp", root / "artefacts" / ".x.tmp"]
+    old = [
+        folder / "9-0123456789abcdef.png",
+        folder / ".0-0123456789abcdef.png.01234567.tmp",
+        root / "artefacts" / ".x.safetensors.89abcdef.tmp",
+    ]
     young = folder / "8-0123456789abcdef.png"
     for path in (*old, young):
         path.parent.mkdir(exist_ok=True)
@@ -68,14 +71,123 @@ def test_gc_removes_what_nobody_tells_of(run: Run, capsys: pytest.CaptureFixture
     assert pictures(run) == before
 
 
-def test_gc_of_unused_keys_keeps_what_a_results_folder_names(benchmark_root: Path, run: Run, stack: Stack):
-    sign(run)
+def _make_old(root: Path) -> None:
+    """Everything below `root` was last touched more than an hour ago."""
+    for path in root.rglob("*"):
+        os.utime(path, (path.stat().st_mtime - YOUNG - 60,) * 2)
+
+
+def _keys_left(run: Run) -> set[str]:
+    return {path.name for path in run.settings.store_dir.iterdir() if path.is_dir()}
+
+
+@pytest.fixture
+def other(benchmark_root: Path, run: Run, stack: Stack) -> Run:
+    """A run of another seed into the same store, that ended and left no results folder."""
     other = fake_run(benchmark_root, run.settings.results_dir, stack, "base_seed=1")
-    work(other)
+    with other.store.in_use(other.keys.values()):
+        work(other)
+    return other
+
+
+def test_gc_of_unused_keys_keeps_what_a_results_folder_names(run: Run, other: Run):
+    sign(run)
+    _make_old(run.settings.store_dir)
+    assert _store("gc", run, "store.unused=true", "store.dry_run=true") == DONE
+    assert _keys_left(run) == {*run.keys.values(), *other.keys.values()}
     assert _store("gc", run, "store.unused=true") == DONE
-    left = {path.name for path in run.settings.store_dir.iterdir() if path.is_dir()}
-    assert left == set(run.keys.values())
+    assert _keys_left(run) == set(run.keys.values())
     assert len(pictures(run)) == 16
+
+
+def test_gc_of_unused_keys_keeps_young_ones(run: Run, other: Run, capsys: pytest.CaptureFixture):
+    sign(run)
+    assert _store("gc", run, "store.unused=true") == DONE
+    assert capsys.readouterr().out.count("kept, it is younger than an hour") == 2
+    assert len(pictures(other)) == 16
+
+
+def test_gc_of_unused_keys_keeps_those_of_a_run_under_way(run: Run, other: Run, capsys: pytest.CaptureFixture):
+    sign(run)
+    with other.store.in_use(other.keys.values()):
+        _make_old(run.settings.store_dir)
+        assert _store("gc", run, "store.unused=true") == DONE
+        assert capsys.readouterr().out.count("kept, a run under way needs it") == 2
+        assert len(pictures(other)) == 16
+    assert _store("gc", run, "store.unused=true") == DONE
+    assert _keys_left(run) == set(run.keys.values())
+
+
+def test_gc_of_unused_keys_knows_results_folders_that_it_was_not_told_of(
+    run: Run, other: Run, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    """Two results folders on one store: the store itself knows them both, wherever they lie, and when they are gone."""
+    sign(run)
+    elsewhere = replace(other, settings=replace(other.settings, results_dir=tmp_path / "elsewhere"))
+    sign(elsewhere)
+    _make_old(tmp_path)
+    assert _store("gc", run, "store.unused=true") == DONE
+    assert f"kept, {tmp_path / 'elsewhere'}/mini/mini/table1 was made from it" in capsys.readouterr().out
+    assert len(pictures(other)) == 16
+    (tmp_path / "elsewhere").rename(tmp_path / "unplugged")
+    assert _store("gc", run, "store.unused=true") == DONE
+    assert "elsewhere is not here, whose results were made from it" in capsys.readouterr().out
+    (tmp_path / "unplugged").rename(tmp_path / "elsewhere")
+    shutil.rmtree(tmp_path / "elsewhere" / "mini")
+    assert _store("gc", run, "store.unused=true") == DONE
+    assert _keys_left(run) == set(run.keys.values())
+
+
+def test_a_project_that_moved_keeps_its_keys(run: Run, other: Run, tmp_path: Path, capsys: pytest.CaptureFixture):
+    sign(run)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "home").mkdir()
+    run.settings.results_dir.rename(tmp_path / "home" / "results")
+    _make_old(tmp_path)
+    store = tmp_path / "home" / "results" / "store"
+    words = ["store", "gc", "store.unused=true", f"store_dir={store}", f"results_dir={tmp_path / 'empty'}"]
+    assert main(words) == DONE
+    assert {path.name for path in store.iterdir() if path.is_dir()} == set(run.keys.values())
+
+
+def test_gc_of_keys_that_nobody_ever_recorded_wants_them_named(run: Run, capsys: pytest.CaptureFixture):
+    """As an earlier version left them, which kept no record of who needs what."""
+    _make_old(run.settings.store_dir)
+    assert _store("gc", run, "store.unused=true") == DONE
+    assert capsys.readouterr().out.count("kept, who needs it was never recorded") == 2
+    assert len(pictures(run)) == 16
+    key = run.keys["first"]
+    assert _store("gc", run, "store.unused=true", f"store.key={key}") == DONE
+    assert _keys_left(run) == {run.keys["second"]}
+
+
+def test_gc_refuses_where_results_cannot_be_known(run: Run, other: Run, tmp_path: Path, capsys: pytest.CaptureFixture):
+    sign(run)
+    _make_old(run.settings.store_dir)
+    store = f"store_dir={run.settings.store_dir}"
+    assert main(["store", "gc", "store.unused=true", store, f"results_dir={tmp_path / 'none'}"]) == BAD_INPUT
+    assert "no such folder, so who needs what is unknown" in capsys.readouterr().err
+    (run.settings.results_dir / "mini" / "mini" / "table1" / "run.json").write_text("{")
+    assert _store("gc", run, "store.unused=true") == BAD_INPUT
+    assert "run.json: unreadable, so what it needs is unknown" in capsys.readouterr().err
+    assert len(pictures(run)) == len(pictures(other)) == 16
+
+
+@pytest.mark.parametrize("verb", ["ls", "verify", "gc", "export"])
+@pytest.mark.parametrize("content", [["notes.txt", ".draft.0123abcd.tmp", "x.tmp"], [], ["format.json"]])
+def test_a_folder_that_is_no_store_is_refused_and_left_alone(
+    verb: str, content: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in content:
+        (folder / name).write_text('{"format": 1}')
+        os.utime(folder / name, (0, 0))
+    assert main(["store", verb, f"store_dir={folder}", f"store.to={tmp_path / 'to'}"]) == BAD_INPUT
+    error = capsys.readouterr().err.strip()
+    assert error.startswith(f"spin-bench: {folder}: ") and "\n" not in error and "store_dir" in error
+    assert sorted(path.name for path in folder.iterdir()) == sorted(content)
+    assert not (tmp_path / "to").exists()
 
 
 def test_an_export_is_a_store_that_can_be_merged(
@@ -93,41 +205,3 @@ def test_an_export_is_a_store_that_can_be_merged(
     assert table(merged) == table(run)
     assert main(["store", "verify", f"store_dir={tmp_path / 'out'}"]) == DONE
     assert _store("export", run) == BAD_INPUT
-
-
-def _as_format_1(run: Run, root: Path) -> None:
-    """Write the run's results as the first version did."""
-    for key in run.keys.values():
-        for case in run.cases:
-            folder = root / key / run.store.case_folder(key, case).name
-            folder.mkdir(parents=True)
-            for k in range(2):
-                stored = run.store.stored(key, case, k)
-                shutil.copyfile(stored.path, folder / f"{k}.png")
-                (folder / f"{k}.json").write_text(json.dumps(asdict(stored.record)))
-            (folder / "scores.json").write_text(json.dumps(run.store.scores(key, case)))
-        shutil.copyfile(run.settings.store_dir / key / "settings.json", root / key / "settings.json")
-    (root / "format.json").write_text('{"format":1}')
-
-
-def test_a_store_of_format_1_comes_over(
-    benchmark_root: Path, run: Run, tmp_path: Path, stack: Stack, capsys: pytest.CaptureFixture
-):
-    root = tmp_path / "old" / "store"
-    _as_format_1(run, root)
-    damaged = next(root.rglob("1.png"))
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    assert main(["store", "verify", f"store_dir={root}"]) == BAD_INPUT
-    error = capsys.readouterr().err
-    assert f"written in format 1, this version reads 2: spin-bench store migrate store_dir={root}" in error
-    assert main(["store", "migrate", f"store_dir={root}"]) == DONE
-    assert "15 pictures came over" in capsys.readouterr().out
-    names = {path.name for path in root.rglob("*") if path.is_file()}
-    assert not names & {"0.png", "1.png", "0.json", "scores.json"}
-    moved = fake_run(benchmark_root, tmp_path / "old", stack)
-    assert sum(len(job.missing) for job in plan(moved)) == 1
-    work(moved)
-    assert pictures(moved) == pictures(run)
-    assert table(moved) == table(run)
-    assert main(["store", "migrate", f"store_dir={root}"]) == BAD_INPUT
-    assert Store(root).root == root

@@ -15,7 +15,7 @@ from spin_bench.cli.main import compose, guarded
 from spin_bench.core.errors import FirstFailure, PaintingError
 from spin_bench.core.stopping import Stop, Stopped
 from spin_bench.models.stack import Stack
-from spin_bench.run.run import plan
+from spin_bench.run.plan import plan
 from spin_bench.run.work import work
 
 

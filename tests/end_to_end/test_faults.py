@@ -11,7 +11,8 @@ from fake_runs import fake_run, journal_of, pictures, table
 from spin_bench.cli.main import BAD_INPUT, SOME_FAILED, main
 from spin_bench.models.stack import Stack
 from spin_bench.run.painting import generate
-from spin_bench.run.run import Run, plan
+from spin_bench.run.plan import plan
+from spin_bench.run.prepare import Run
 from spin_bench.run.work import work
 
 

@@ -14,7 +14,7 @@ import torch
 from fake_runs import Journal, fake_run, journal_of, pictures, table
 
 from spin_bench.models.stack import Stack
-from spin_bench.run.run import plan
+from spin_bench.run.plan import plan
 from spin_bench.run.work import work
 
 KILLS = 20

@@ -19,7 +19,7 @@ from spin_bench.methods.registry import methods
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.metric import Metric
 from spin_bench.models.stack import Stack
-from spin_bench.run.run import Run, prepare
+from spin_bench.run.prepare import Run, prepare
 from spin_bench.statistics.comparison import summarise
 from spin_bench.store import Store
 
@@ -107,7 +107,9 @@ def fake_run(root: Path, results: Path, stack: Stack, *overrides: str, seconds: 
     chosen = [f"dataset.root={root}", f"results_dir={results}", f"metrics=[{','.join(scored)}]", *fixed, *overrides]
     known = {**known, **methods()}
     run = prepare(run_settings(compose(chosen), known, scored), stack, known, scored, Console(quiet=True))
-    return replace(run, store=JournalStore(run.settings.store_dir, journal))
+    store = JournalStore(run.settings.store_dir, journal)
+    store.identities.update(run.store.identities)
+    return replace(run, store=store)
 
 
 def journal_of(run: Run) -> Journal:

@@ -14,7 +14,8 @@ from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.stack import Stack
 from spin_bench.run.painting import generate
-from spin_bench.run.run import Run, plan, prepare
+from spin_bench.run.plan import plan
+from spin_bench.run.prepare import Run, prepare
 
 
 def _run(root: Path, results: Path, stack: Stack, *more: str) -> Run:

@@ -19,7 +19,8 @@ from spin_bench.core.errors import UserError
 from spin_bench.models.stack import Stack
 from spin_bench.run.executors.env import Place, place, share
 from spin_bench.run.executors.ray import room
-from spin_bench.run.run import Run, units
+from spin_bench.run.plan import units
+from spin_bench.run.prepare import Run
 from spin_bench.run.work import work
 
 TORCHRUN = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}

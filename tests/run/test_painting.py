@@ -17,18 +17,19 @@ from spin_bench.config.settings import run_settings
 from spin_bench.core.case import Case
 from spin_bench.core.errors import PaintingError, UserError
 from spin_bench.diffusion.latents import to_pictures
-from spin_bench.fold.fold import fold
 from spin_bench.fold.frames import collect
+from spin_bench.fold.write import fold
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import SHARED_SECONDS, Painter
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.stack import Stack
-from spin_bench.run.groups import row_titles
 from spin_bench.run.painting import Halving, failures, generate
-from spin_bench.run.run import Run, plan, prepare
+from spin_bench.run.plan import plan
+from spin_bench.run.prepare import Run, prepare
 from spin_bench.run.scoring import score
+from spin_bench.run.selection import row_titles
 
 
 @dataclass(frozen=True)

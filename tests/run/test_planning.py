@@ -14,11 +14,11 @@ from fake_runs import fake_run
 from spin_bench.methods.baselines.blended_diffusion import BlendedDiffusionSettings
 from spin_bench.methods.registry import methods
 from spin_bench.models.stack import Stack
-from spin_bench.run.run import plan, unpainted
+from spin_bench.run.plan import plan, unpainted
 from spin_bench.store import Record, Store
 from spin_bench.store.entries import picture_entry
 from spin_bench.store.index import SHARDS, picture_name
-from spin_bench.store.shards import Shard
+from spin_bench.store.shards import ShardWriter
 from spin_bench.store.store import folder_name
 
 SAMPLES, CASES = 40, 250
@@ -26,6 +26,7 @@ SAMPLES, CASES = 40, 250
 
 def test_twenty_thousand_images_are_planned_in_two_seconds(benchmark_root: Path, tmp_path: Path, stack: Stack):
     run = fake_run(benchmark_root, tmp_path / "large", stack, f"samples={SAMPLES}", "batch_size=8")
+    run.store.check_writable()  # which makes the folder a store
     few = run.cases
     run = replace(run, cases=[replace(few[i % len(few)], id=f"real-{i:04}") for i in range(CASES)])
     for method, key in run.keys.items():
@@ -39,7 +40,7 @@ def test_twenty_thousand_images_are_planned_in_two_seconds(benchmark_root: Path,
                 path.write_bytes(b"a picture")
                 entries.append(picture_entry(folder_name(case), path, record, 0.0))
         for part in range(8):  # as eight workers leave it
-            Shard(tmp_path / "large" / "store" / key / SHARDS).append(entries[part::8])
+            ShardWriter(tmp_path / "large" / "store" / key / SHARDS).append(entries[part::8])
     seconds = []
     for _ in range(3):
         fresh = replace(run, store=Store(run.settings.store_dir))

@@ -24,7 +24,8 @@ from spin_bench.metrics.case_features import TOGETHER
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.stack import Stack
 from spin_bench.run.painting import generate
-from spin_bench.run.run import Run, plan, prepare, units
+from spin_bench.run.plan import plan, units
+from spin_bench.run.prepare import Run, prepare
 from spin_bench.run.scoring import score, unscored
 from spin_bench.store import Store
 

@@ -13,7 +13,8 @@ import torch
 from spin_bench.config.executor import Shard
 from spin_bench.core.errors import UserError
 from spin_bench.core.identity import key_of
-from spin_bench.run.run import Run, Unit, units
+from spin_bench.run.plan import Unit, units
+from spin_bench.run.prepare import Run
 from spin_bench.run.work import work
 
 # rank, world, local rank. SLURM comes last: its variables are there, too, where torchrun or mpirun runs inside a job.
@@ -42,8 +43,8 @@ def place(shard: Shard, environ: Mapping[str, str]) -> Place:
         return _checked(shard.index, shard.count, 0, ("shard.index", "shard.count"))
     for rank, world, local in LAUNCHERS.values():
         if rank in environ and world in environ:
-            found = [_number(name, environ.get(name, "0")) for name in (rank, world, local)]
-            return _checked(found[0], found[1], found[2], (rank, world))
+            numbers = [_number(name, environ.get(name, "0")) for name in (rank, world, local)]
+            return _checked(numbers[0], numbers[1], numbers[2], (rank, world))
     names = ", ".join(LAUNCHERS)
     raise UserError(f"executor=env: started by none of {names}: give shard.index=<from 0> and shard.count=<how many>")
 
@@ -68,11 +69,11 @@ def share(run: Run, rank: int, world: int) -> list[Unit]:
     Units are dealt round in the order of a hash, method by method: every process gets as many of each method as every
     other (within one), whatever the order of the cases.
     """
-    found, methods = units(run), list(run.keys)
-    hashed = {unit: key_of([unit.method, [run.cases[i].id for i in unit.cases]]) for unit in found}
-    dealt = sorted(found, key=lambda unit: (methods.index(unit.method), hashed[unit]))
+    work_units, methods = units(run), list(run.keys)
+    hashed = {unit: key_of([unit.method, [run.cases[i].id for i in unit.cases]]) for unit in work_units}
+    dealt = sorted(work_units, key=lambda unit: (methods.index(unit.method), hashed[unit]))
     mine = set(dealt[rank::world])
-    return [unit for unit in found if unit in mine]
+    return [unit for unit in work_units if unit in mine]
 
 
 def work_on_a_share(run: Run) -> None:
@@ -80,6 +81,6 @@ def work_on_a_share(run: Run) -> None:
     mine = place(run.settings.shard, os.environ)
     if torch.cuda.is_available() and torch.cuda.device_count() > 1:
         torch.cuda.set_device(mine.local % torch.cuda.device_count())
-    chosen = share(run, mine.rank, mine.world)
-    run.console.print(f"worker {mine.rank} of {mine.world}: {len(chosen)} of {len(units(run))} units")
-    work(run, chosen)
+    own = share(run, mine.rank, mine.world)
+    run.console.print(f"worker {mine.rank} of {mine.world}: {len(own)} of {len(units(run))} units")
+    work(run, own)

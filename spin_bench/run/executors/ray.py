@@ -5,6 +5,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.loading.load import load_stack
 from spin_bench.run.painting import Painters
-from spin_bench.run.run import Run, Unit, lacking, prepare, units
+from spin_bench.run.plan import Unit, lacking, units
+from spin_bench.run.prepare import Run, prepare
 from spin_bench.run.scoring import unscored
 from spin_bench.run.work import work
 from spin_bench.store import Failure
@@ -53,8 +55,14 @@ def work_on_ray(run: Run) -> None:
         return
     with _cluster(run.settings.executor) as ray:
         crew = _Crew(ray, run, todo)
-        for _ in watched(crew.finished(), total=len(todo), label="painting and scoring", console=run.console):
+        total = sum(_images(run, unit) for unit in todo)
+        label = "painting and scoring"
+        for _ in watched(crew.finished(), partial(_images, run), total=total, label=label, console=run.console):
             pass
+
+
+def _images(run: Run, unit: Unit) -> int:
+    return run.samples(unit.method) * len(unit.cases)
 
 
 def _lacks(run: Run, unit: Unit) -> bool:
@@ -125,7 +133,7 @@ class _Crew:
                     yield unit
 
     def _wait_for_one(self) -> None:
-        """What keeps an actor from standing would keep every other, so it ends the run."""
+        """If one actor cannot start, none can: stop."""
         try:
             self.ray.get(self.idle[0].ready.remote())
         except self.ray.exceptions.RayActorError as error:

@@ -8,7 +8,7 @@ from spin_bench.config.settings import RunSettings
 from spin_bench.core.errors import UserError, unknown
 from spin_bench.run.executors.env import place, work_on_a_share
 from spin_bench.run.executors.ray import work_on_ray
-from spin_bench.run.run import Run
+from spin_bench.run.prepare import Run
 from spin_bench.run.work import work
 
 EXECUTORS: dict[str, Callable[[Run], None]] = {"local": work, "env": work_on_a_share, "ray": work_on_ray}

@@ -1,10 +1,11 @@
-"""A run and what is left of it to paint: what is already in the store is never made again."""
+"""A run: its cases, methods and metrics, and the name of every result, made before anything is painted."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
+from typing import Any
 
 from rich.console import Console
 
@@ -22,27 +23,19 @@ from spin_bench.metrics.extra_encoders import Encoders
 from spin_bench.metrics.metric import CaseMetric, Metric
 from spin_bench.metrics.sets import check_sizes
 from spin_bench.models.stack import Stack
-from spin_bench.store import Store, run_key
+from spin_bench.store import Record, Store
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Unit:
-    """Work that stays on one worker: cases of one method that share work (`Method.prepare`), or a single case."""
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The images that one method makes of one case."""
 
     method: str
-    cases: tuple[int, ...]  # indices into the run's cases
-
-
-@dataclass(frozen=True)
-class Job:
-    """Images of one case that one method still has to paint."""
-
-    method: str
-    case: int  # index into the run's cases
-    ks: tuple[int, ...]  # painted together
-    missing: tuple[int, ...]  # of them, what the store does not hold
+    key: str  # the method's run key
+    case: Case
+    ks: range  # image numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +56,7 @@ class Run:
     unusable: Sequence[Unusable] = ()  # cases that the benchmark names and that nothing can be painted for
     stop: Stop = field(default_factory=Stop)
     started: datetime = field(default_factory=partial(datetime.now, timezone.utc))
+    kept: frozenset[str] = frozenset()  # methods that only an earlier run of this name asked for
 
     def samples(self, method: str) -> int:
         """An unseeded method paints the same picture for every seed, so one is all there is."""
@@ -72,8 +66,20 @@ class Run:
     def together(self, method: str) -> int:
         """How many images of a case are painted at once."""
         own = self.methods[method].batch
-        # What is wrong with a batch below 1 is the painter's to say.
+        # The painter rejects batch < 1.
         return max(own(self.settings.methods[method]), 1) if own else self.settings.batch_size
+
+    def task(self, method: str, case: Case) -> Task:
+        """The images that `method` makes of `case`."""
+        return Task(method, self.keys[method], case, range(self.samples(method)))
+
+    def tasks(self) -> Iterator[Task]:
+        """Every method's images of every case, method by method."""
+        return (self.task(method, case) for method in self.keys for case in self.cases)
+
+    def records(self, task: Task) -> dict[int, Record]:
+        """Records of the task's pictures by image number, of those that are there."""
+        return self.store.records(task.key, task.case, len(task.ks))
 
 
 def prepare(
@@ -83,7 +89,7 @@ def prepare(
     metrics: Mapping[str, Metric | CaseMetric],
     console: Console,
 ) -> Run:
-    """Read the cases and name every result; raises `UserError` before anything is written.
+    """Read the cases and name every result; writes nothing, and raises `UserError` for what cannot be run.
 
     A metric whose encoder is not there is left out, the others go on.
     """
@@ -97,18 +103,11 @@ def prepare(
     check_sizes(settings.set_level, len(cases))
     store = Store(settings.store_dir)
     keys = {}
-    for name, chosen in settings.methods.items():
-        if name in left_out:
-            continue
-        method = methods[name]
-        identity = {"method": method.variant_of or name, "settings": chosen, "version": method.version}
-        identity |= {"weights": stack.weights(method.parts(chosen)), "canvas": stack.canvas, "dtype": str(stack.dtype)}
-        identity |= {"seed": settings.base_seed}
-        keys[name] = run_key(identity)
-        store.describe(keys[name], identity)
-    chosen = [metrics[name] for name in settings.metrics]
-    single = {metric.name: metric for metric in chosen if isinstance(metric, Metric)}
-    of_case = {metric.name: metric for metric in chosen if isinstance(metric, CaseMetric)}
+    for name, of_method in settings.methods.items():
+        if name not in left_out:
+            base = methods[name].variant_of or name
+            keys[name] = store.name(identity(base, methods[name], of_method, stack, settings))
+    single, of_case = by_kind([metrics[name] for name in settings.metrics])
     return Run(
         settings, stack, store, methods, single, of_case, cases, keys, left_out, console, encoders, loaded.unusable
     )
@@ -126,13 +125,32 @@ def _warn(loaded: Loaded, settings: RunSettings) -> None:
         log.warning("%d of %d cases are unusable: %s", len(loaded.unusable), total, hint)
 
 
+def identity(name: str, method: Method, settings: Any, stack: Stack, run: RunSettings) -> dict[str, Any]:
+    """Everything that the pictures of a method depend on, beside the case; its digest is the run key."""
+    return {
+        "method": name,
+        "settings": settings,
+        "version": method.version,
+        "weights": stack.weights(method.parts(settings)),
+        "canvas": stack.canvas,
+        "dtype": str(stack.dtype),
+        "seed": run.base_seed,
+    }
+
+
+def by_kind(metrics: Sequence[Metric | CaseMetric]) -> tuple[dict[str, Metric], dict[str, CaseMetric]]:
+    """Metrics of single pictures and metrics of whole cases, by name."""
+    single = {metric.name: metric for metric in metrics if isinstance(metric, Metric)}
+    return single, {metric.name: metric for metric in metrics if isinstance(metric, CaseMetric)}
+
+
 def _left_out(
     settings: RunSettings, stack: Stack, methods: Mapping[str, Method], cases: Sequence[Case]
 ) -> dict[str, str]:
     """The run's methods that cannot paint here, and why; `UserError` where none can."""
     reasons = {}
-    for name, chosen in settings.methods.items():
-        missing = stack.missing(methods[name].parts(chosen) or ())
+    for name, of_method in settings.methods.items():
+        missing = stack.missing(methods[name].parts(of_method) or ())
         if missing:
             reasons[name] = f"stack {stack.name} has no {' and no '.join(missing)} model"
         elif methods[name].needs_truth and any(case.truth is None for case in cases):
@@ -142,53 +160,3 @@ def _left_out(
     for name, why in reasons.items():
         log.warning("%s left out: %s", methods[name].title, why)
     return reasons
-
-
-def plan(run: Run, chosen: Sequence[Unit] | None = None) -> list[Job]:
-    """What the store lacks of the `chosen` units (default: of all), method by method, in batches of one case.
-
-    A batch that lacks one image is painted whole: sums of another batch size round differently, and a run that was
-    killed is to end with the bytes of one that was not.
-    """
-    run.store.refresh(run.keys.values())
-    jobs = []
-    for unit in units(run) if chosen is None else chosen:
-        samples, together = run.samples(unit.method), run.together(unit.method)
-        for index in unit.cases:
-            for first in range(0, samples, together):
-                ks = tuple(range(first, min(first + together, samples)))
-                missing = lacking(run, unit.method, index, ks)
-                if missing:
-                    jobs.append(Job(unit.method, index, ks, missing))
-    return jobs
-
-
-def lacking(run: Run, method: str, case: int, ks: Sequence[int]) -> tuple[int, ...]:
-    """Those of the images `ks` that the store does not hold, as far as it was read."""
-    return tuple(k for k in ks if run.store.stored(run.keys[method], run.cases[case], k) is None)
-
-
-def unpainted(run: Run) -> int:
-    """How many images are neither there nor known to have failed, as far as the store was read."""
-    return sum(
-        run.store.stored(key, case, k) is None and run.store.failure(key, case, k) is None
-        for method, key in run.keys.items()
-        for case in run.cases
-        for k in range(run.samples(method))
-    )
-
-
-def units(run: Run) -> list[Unit]:
-    """Everything that the run paints, method by method.
-
-    Groups of a method that shares work are counted over all cases of the run, so that they are the same on every
-    worker and after a kill.
-    """
-    return list(dict.fromkeys(unit_of(run, method, case) for method in run.keys for case in range(len(run.cases))))
-
-
-def unit_of(run: Run, method: str, case: int) -> Unit:
-    """The unit that a case of a method belongs to."""
-    size = run.settings.batch_size if run.methods[method].prepare else 1
-    first = case - case % size
-    return Unit(method, tuple(range(first, min(first + size, len(run.cases)))))

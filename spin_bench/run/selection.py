@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spin_bench.core.case import Case
-from spin_bench.run.run import Run
+from spin_bench.run.prepare import Run
 from spin_bench.store import Record
 
 TOP = (1, 4)  # images kept by the method's own rank
@@ -18,8 +18,8 @@ FEW = 4  # images of those that paint more, to set beside those that paint as ma
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """One case of one row."""
+class Selection:
+    """The images of one case that one row of the table is made from."""
 
     row: str  # the method, or the method and how many of its best
     method: str
@@ -28,14 +28,13 @@ class Group:
     records: dict[int, Record]
 
 
-def groups(run: Run) -> Iterator[Group]:
+def selections(run: Run) -> Iterator[Selection]:
     """Every case of every row, the method's own row first."""
-    for method, key in run.keys.items():
-        for case in run.cases:
-            records = run.store.records(key, case, run.samples(method))
-            yield Group(method, method, case, tuple(sorted(records)), records)
-            for variant, ks in _chosen(run, method, case, records).items():
-                yield Group(f"{method}@{variant}", method, case, ks, records)
+    for task in run.tasks():
+        records = run.records(task)
+        yield Selection(task.method, task.method, task.case, tuple(sorted(records)), records)
+        for variant, ks in _selected(run, task.method, task.case, records).items():
+            yield Selection(f"{task.method}@{variant}", task.method, task.case, ks, records)
 
 
 def row_titles(run: Run) -> dict[str, str]:
@@ -56,15 +55,15 @@ def image_order(run: Run, method: str, records: dict[int, Record]) -> list[int]:
 def _variants(run: Run, method: str) -> dict[str, str]:
     """Rows beside the method's own: name after the @ -> words after its title."""
     samples, few = run.samples(method), run.settings.samples
-    found = {f"k{FEW}": f"k={FEW}"} if samples > FEW == few else {}
+    titles = {f"k{FEW}": f"k={FEW}"} if samples > FEW == few else {}
     if run.methods[method].ranked_by:
-        found |= {f"top{keep}": f"top-{keep}" for keep in TOP if keep < samples}
+        titles |= {f"top{keep}": f"top-{keep}" for keep in TOP if keep < samples}
     if run.settings.best_by and 1 < few <= samples:
-        found[f"best{few}"] = f"best of {few} by {run.metrics[run.settings.best_by].title}"
-    return found
+        titles[f"best{few}"] = f"best of {few} by {run.metrics[run.settings.best_by].title}"
+    return titles
 
 
-def _chosen(run: Run, method: str, case: Case, records: dict[int, Record]) -> dict[str, tuple[int, ...]]:
+def _selected(run: Run, method: str, case: Case, records: dict[int, Record]) -> dict[str, tuple[int, ...]]:
     """Images of each variant, by what stands after the @."""
     ranked, few = image_order(run, method, records), run.settings.samples
     ks = {f"k{FEW}": tuple(k for k in sorted(records) if k < FEW)}

@@ -19,10 +19,11 @@ from spin_bench.methods.method import Method
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
 from spin_bench.models.stack import Stack
-from spin_bench.run.groups import groups, row_titles
 from spin_bench.run.painting import generate
-from spin_bench.run.run import Run, plan, prepare
+from spin_bench.run.plan import plan
+from spin_bench.run.prepare import Run, prepare
 from spin_bench.run.scoring import score
+from spin_bench.run.selection import row_titles, selections
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def test_the_first_four_of_more_and_the_best_of_four(benchmark_root: Path, tmp_p
 def test_no_variant_where_there_is_nothing_to_choose_from(benchmark_root: Path, tmp_path: Path, stack: Stack):
     run = _run(benchmark_root, tmp_path, stack, "samples=1", "samples_for.many=4", "limit=1")
     assert list(row_titles(run)) == ["many", "few"]
-    assert [group.row for group in groups(run)] == ["many", "few"]
+    assert [one.row for one in selections(run)] == ["many", "few"]
 
 
 def test_the_best_by_a_metric_that_is_not_shown_is_refused(benchmark_root: Path, tmp_path: Path, stack: Stack):
