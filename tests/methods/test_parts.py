@@ -105,9 +105,3 @@ def test_an_unknown_part_is_an_error_and_no_weaker_key(stack: Stack):
         with pytest.raises(UserError, match="unknown part of the stack 'unnet': did you mean 'unet'"):
             ask(["vae", "unnet"])
     assert set(stack.weights(["vae", "judge"])) == {"vae"}  # a part that ships with a library has no weights to name
-
-
-def test_parts_follow_settings():
-    spin = methods()["spin"]
-    plain, inpaint = (set(spin.parts(SpinSettings(backbone=name)) or ()) for name in ("text_to_image", "inpaint"))
-    assert inpaint - plain == {"inpaint_unet"}

@@ -109,6 +109,6 @@ def test_a_backbone_is_a_part_that_the_pictures_depend_on(stack: Stack, artefact
     assert "inpaint_unet" not in method.parts(SpinSettings())
     assert "inpaint_unet" in method.parts(SpinSettings(backbone="inpaint"))
     unknown_backbone = SpinSettings(backbone="inpant")
-    assert method.parts(unknown_backbone) == method.uses
+    assert method.parts(unknown_backbone) == method.parts(SpinSettings())
     with pytest.raises(UserError, match="did you mean 'inpaint'"):
         spin(unknown_backbone, stack.keeping(artefacts))
