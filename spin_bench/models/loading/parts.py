@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,30 +15,16 @@ from spin_bench.models.config import StackConfig
 from spin_bench.models.hub.client import HubFile, located
 from spin_bench.models.hub.files import pixel_folder, stack_files
 from spin_bench.models.loading import guided_diffusion
+from spin_bench.models.loading.encoders import encoder_loaders
 from spin_bench.models.loading.layouts import LAYOUTS, VOCABULARY, WINDOW, bare, build_scheduler, build_vae
 from spin_bench.models.loading.powerpaint_checkpoint import load_powerpaint
 from spin_bench.models.loading.random_weights import filled
-from spin_bench.models.published_encoders import Fill, published, randomly
-from spin_bench.models.stack import PixelDiffusion, PowerPaint
+from spin_bench.models.published_encoders import published, randomly
+from spin_bench.models.stack import Loaders, PixelDiffusion, PowerPaint
 from spin_bench.models.task_tokens import task_tokenizer, with_room_for_tasks
 
 
-@dataclass(frozen=True)
-class Parts:
-    """How each part is made, on the CPU; `None` where the stack does not have it."""
-
-    vae: Callable[[], AutoencoderKL]
-    unet: Callable[[], UNet2DConditionModel]
-    text_encoder: Callable[[], CLIPTextModel]
-    tokenizer: Callable[[], CLIPTokenizer]
-    scheduler: Callable[[], DDIMScheduler]
-    inpaint_unet: Callable[[], UNet2DConditionModel] | None
-    powerpaint: Callable[[], PowerPaint] | None
-    pixel: Callable[[], PixelDiffusion] | None
-    fill: Fill  # of the encoders
-
-
-def published_parts(config: StackConfig, dtype: torch.dtype) -> Parts:
+def published_loaders(config: StackConfig, device: torch.device, dtype: torch.dtype) -> Loaders:
     """From the hub's cache, or a local folder in diffusers' layout; what is missing is fetched first.
 
     Whatever cannot be read is a `UserError`; nothing but the files of `stack_files` is ever read.
@@ -78,7 +63,7 @@ def published_parts(config: StackConfig, dtype: torch.dtype) -> Parts:
         unet = _from_folder(UNet2DModel, folder, "unet", **weights)
         return PixelDiffusion(unet, _from_folder(DDPMScheduler, folder, "scheduler"))
 
-    return Parts(
+    return Loaders(
         vae=partial(network, AutoencoderKL, "vae", config.variant),
         unet=partial(network, UNet2DConditionModel, "unet", config.variant),
         text_encoder=text_encoder,
@@ -87,11 +72,11 @@ def published_parts(config: StackConfig, dtype: torch.dtype) -> Parts:
         inpaint_unet=inpaint_unet if config.inpaint else None,
         powerpaint=powerpaint if config.powerpaint else None,
         pixel=pixel if pixel_folder(config) else None,
-        fill=published,
+        **encoder_loaders(config, published, device),
     )
 
 
-def random_parts(config: StackConfig, dtype: torch.dtype) -> Parts:
+def random_loaders(config: StackConfig, device: torch.device, dtype: torch.dtype) -> Loaders:
     """The true layout of `config.layout` and the true tokenizer; reads no file. Every part is there."""
     if config.layout not in LAYOUTS:
         raise unknown("stack.layout", config.layout, list(LAYOUTS))
@@ -111,7 +96,7 @@ def random_parts(config: StackConfig, dtype: torch.dtype) -> Parts:
         unet = drawn(partial(guided_diffusion.build_unet, guided_diffusion.GuidedDiffusion()))
         return PixelDiffusion(unet, guided_diffusion.build_scheduler())
 
-    return Parts(
+    return Loaders(
         vae=partial(drawn, build_vae),
         unet=partial(drawn, partial(layout.unet, 4)),
         text_encoder=partial(drawn, layout.text_encoder),
@@ -120,7 +105,7 @@ def random_parts(config: StackConfig, dtype: torch.dtype) -> Parts:
         inpaint_unet=partial(drawn, partial(layout.unet, 9)),
         powerpaint=powerpaint,
         pixel=pixel,
-        fill=randomly,
+        **encoder_loaders(config, randomly, device),
     )
 
 

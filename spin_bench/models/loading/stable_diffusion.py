@@ -1,6 +1,5 @@
 """A published Stable Diffusion stack, by repositories and revisions or from a local folder in diffusers' layout."""
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,33 +9,13 @@ from spin_bench.core.identity import sha256_of_file
 from spin_bench.models.config import StackConfig
 from spin_bench.models.hub.client import cached, commit_of
 from spin_bench.models.hub.files import pixel_folder, stack_files
-from spin_bench.models.loading.parts import published_parts, random_parts
+from spin_bench.models.loading.parts import published_loaders, random_loaders
 from spin_bench.models.loading.random_weights import RANDOM
-from spin_bench.models.perceptual import ImageNetJudge
 from spin_bench.models.placement import Placement, Turns, set_numerics
-from spin_bench.models.published_encoders import DinoJudge, Fill, Lpips, open_clip_encoder
-from spin_bench.models.stack import ClipModel, Features, Loaders, Perceptual, Stack
+from spin_bench.models.stack import Stack
 
 BASE = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
-SOURCES = {"published": published_parts, "random": random_parts}
-
-
-def _clip(config: StackConfig, fill: Fill, device: torch.device) -> ClipModel:
-    if not config.clip:
-        raise UserError("stack.clip is empty, and a method or a metric needs it: set stack.clip, or leave that out")
-    return open_clip_encoder(config.clip, "clip", fill, device)
-
-
-def _perceptual(config: StackConfig, fill: Fill, device: torch.device) -> Perceptual:
-    if not config.lpips_net:
-        raise UserError("stack.lpips_net is empty, and a method or a metric needs it: set it, or leave that out")
-    return Lpips(config.lpips_net, fill, device)
-
-
-def _judge(config: StackConfig, fill: Fill, device: torch.device) -> Features:
-    if config.judge == "dino":
-        return DinoJudge(fill, device)
-    return ImageNetJudge(device)
+SOURCES = {"published": published_loaders, "random": random_loaders}
 
 
 def _weights_of(folder: Path) -> dict[str, str]:
@@ -68,21 +47,6 @@ def load_stable_diffusion(config: StackConfig, device: torch.device, dtype: torc
     if config.root and not (Path(config.root) / "unet").is_dir():
         raise UserError(f"stack.root={config.root}: no diffusers layout there (no folder unet)")
     stack_files(config)  # every name that it says is known
-    parts = SOURCES[config.weights](config, dtype)
-    loaders = Loaders(
-        vae=parts.vae,
-        unet=parts.unet,
-        text_encoder=parts.text_encoder,
-        tokenizer=parts.tokenizer,
-        scheduler=parts.scheduler,
-        clip=partial(_clip, config, parts.fill, device),
-        guide=partial(open_clip_encoder, config.guide, "guide", parts.fill, device) if config.guide else None,
-        perceptual=partial(_perceptual, config, parts.fill, device),
-        judge=partial(_judge, config, parts.fill, device),
-        inpaint_unet=parts.inpaint_unet,
-        powerpaint=parts.powerpaint,
-        pixel=parts.pixel,
-    )
     placement = Placement(
         channels_last=config.channels_last,
         compile=config.compile,
@@ -91,5 +55,5 @@ def load_stable_diffusion(config: StackConfig, device: torch.device, dtype: torc
         turns=Turns(device) if config.offload else None,
     )
     numerics = set_numerics(tf32=config.tf32, cudnn_benchmark=config.cudnn_benchmark)
-    random = config.weights == "random"
+    loaders, random = SOURCES[config.weights](config, device, dtype), config.weights == "random"
     return Stack(config.name, config.canvas, device, dtype, _fingerprint(config), loaders, placement, numerics, random)
