@@ -17,7 +17,7 @@ export MALLOC_TRIM_THRESHOLD_ = 17179869184
 export MALLOC_TOP_PAD_ = 268435456
 
 .PHONY: help setup reproduce-table reference sweep-cfg sweep-steps sweep-lr sweep-iterations ablations bench \
-	bench-extraction bench-workers bench-metrics test quick check mini mini-report validate validate-metrics clean clean-store
+	bench-extraction bench-workers bench-metrics test quick check digests mini mini-report validate validate-metrics clean clean-store
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -87,6 +87,9 @@ check: $(STAMP) ## lint, format, imports, types
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+digests: $(STAMP) ## declare that the methods' changed code paints the same pictures
+	$(BIN)/python -m spin_bench.methods.digests tests/methods/digests.json
 
 mini: $(STAMP) ## train every embedded model from nothing; resumes after a kill
 	$(BIN)/python -m training.make

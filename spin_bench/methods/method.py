@@ -35,6 +35,7 @@ class Method:
     ranked_by: str = ""  # fact of an image, ascending, by which the method's authors choose among its images
     prepare: Callable[[Any, Stack, Sequence[Case]], None] | None = None  # work that cases share, kept in artefacts
     variant_of: str = ""  # the method whose results this one's are named like
+    source: str = ""  # digest of a plug-in's code, which names its results, too; the registry fills it in
 
     def parts(self, settings: Any) -> tuple[str, ...] | None:
         """Parts of the stack that pictures under `settings` depend on; None: all."""

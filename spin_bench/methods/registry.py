@@ -5,10 +5,12 @@ A method from outside registers "module:object" through the entry-point group "s
 
 import pkgutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import entry_points
 
 from spin_bench.core.errors import UserError
 from spin_bench.methods.method import Method
+from spin_bench.methods.source import method_source
 
 BUILT_IN = {
     "spin": "spin_bench.spin.painter:METHOD",
@@ -37,7 +39,7 @@ class Methods(Mapping[str, Method]):
             raise UserError(f"method {name}: {place} cannot be imported ({error}): mend or uninstall it") from error
         if not isinstance(method, Method):
             raise UserError(f"method {name}: {place} is no Method but a {type(method).__name__}: register its record")
-        return method
+        return method if name in BUILT_IN else replace(method, source=method_source(method))
 
     def __contains__(self, name: object) -> bool:
         return name in self.places

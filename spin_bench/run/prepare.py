@@ -17,12 +17,14 @@ from spin_bench.core.stopping import Stop
 from spin_bench.datasets.benchmarks import Loaded, load_cases, validate_hint
 from spin_bench.datasets.entry import Unusable
 from spin_bench.methods.method import Method
+from spin_bench.methods.source import method_source
 from spin_bench.methods.variants import with_variants
 from spin_bench.metrics.available import usable
 from spin_bench.metrics.extra_encoders import Encoders
 from spin_bench.metrics.metric import CaseMetric, Metric
 from spin_bench.metrics.sets import check_sizes
 from spin_bench.models.stack import Stack
+from spin_bench.run.sources import compare_source
 from spin_bench.store import Record, Store
 
 log = logging.getLogger(__name__)
@@ -105,8 +107,10 @@ def prepare(
     keys = {}
     for name, of_method in settings.methods.items():
         if name not in left_out:
-            base = methods[name].variant_of or name
-            keys[name] = store.name(identity(base, methods[name], of_method, stack, settings))
+            method = methods[name]
+            of_run = identity(method.variant_of or name, method, of_method, stack, settings)
+            keys[name] = store.name(of_run, source=method.source or method_source(method))
+            compare_source(store, keys[name], method)
     single, of_case = by_kind([metrics[name] for name in settings.metrics])
     return Run(
         settings, stack, store, methods, single, of_case, cases, keys, left_out, console, encoders, loaded.unusable
@@ -135,6 +139,7 @@ def identity(name: str, method: Method, settings: Any, stack: Stack, run: RunSet
         "canvas": stack.canvas,
         "dtype": str(stack.dtype),
         "seed": run.base_seed,
+        **({"source": method.source} if method.source else {}),
     }
 
 

@@ -23,7 +23,7 @@ from spin_bench.store.uses import RunUnderWay, under_way
 
 log = logging.getLogger(__name__)
 
-SETTINGS = "settings.json"
+SETTINGS, SOURCE = "settings.json", "source.json"
 
 
 def folder_name(case: Case) -> str:
@@ -42,15 +42,19 @@ class Store:
         self.root = root
         is_marked(root, STORE)
         self.identities: dict[str, Any] = {}  # run key -> what it stands for
+        self.sources: dict[str, str] = {}  # run key -> digest of the code that makes its results
         self._begun: set[str] = set()  # run keys that this process has written to
         self._indices: dict[str, Index] = {}
         self._shards: dict[str, ShardWriter] = {}
         self._under_way: RunUnderWay | None = None
 
-    def name(self, identity: Any) -> str:
-        """The run key of `identity`, which is written down with the first result under that key."""
+    def name(self, identity: Any, *, source: str = "") -> str:
+        """The run key of `identity`, which is written down with the first result under that key.
+
+        So is the digest of the code that makes the results, `source`, beside the identity and no part of the key.
+        """
         key = run_key(identity)
-        self.identities[key] = identity
+        self.identities[key], self.sources[key] = identity, source
         return key
 
     @contextmanager
@@ -96,6 +100,9 @@ class Store:
         path = self.root / run_key / SETTINGS
         if run_key in self.identities and not path.exists():
             write_whole(path, canonical(self.identities[run_key]).encode())
+        path = self.root / run_key / SOURCE
+        if self.sources.get(run_key) and not path.exists():
+            write_whole(path, canonical({"source": self.sources[run_key]}).encode())
         self._begun.add(run_key)
 
     def put(self, case: Case, picture: Image.Image, record: Record) -> None:
