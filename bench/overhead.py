@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import torch
-from recording import networks, recording, replay
+from recording import recording, replay
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +25,7 @@ from spin_bench.config.settings import RunSettings, run_settings
 from spin_bench.core.case import Case
 from spin_bench.core.identity import derive_seed
 from spin_bench.core.progress import watcher
+from spin_bench.cost.passes import networks
 from spin_bench.datasets.benchmarks import load_cases
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS
@@ -42,7 +43,7 @@ def measure(
 
     The first painting is recorded and, with its replay, warms up. At least `ROUNDS` count.
     """
-    modules, method = networks(stack), methods()[name]
+    modules, method = list(dict.fromkeys(networks(stack).values())), methods()[name]
     seeds = [derive_seed(0, case.id, k) for k in range(samples)]
 
     def painted() -> float:

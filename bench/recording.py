@@ -13,8 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spin_bench.models.stack import Stack
-
 
 @dataclass(frozen=True, eq=False)
 class Forward:
@@ -37,30 +35,6 @@ class Backward:
 
 
 Recording = list[Forward | Backward]
-
-
-def networks(stack: Stack) -> list[nn.Module]:
-    """Whatever a method may call; loading them here keeps loading out of the clock."""
-    found: list[nn.Module | None] = [
-        stack.unet,
-        stack.vae.encoder,
-        stack.vae.decoder,
-        stack.text_encoder,
-        *_towers(stack.clip),
-        stack.saliency,
-    ]
-    lacking = stack.missing()
-    if "inpaint_unet" not in lacking:
-        found.append(stack.inpaint_unet)
-    if "powerpaint" not in lacking:
-        found += [stack.powerpaint.unet, stack.powerpaint.text_encoder]
-    if "pixel" not in lacking:
-        found += [stack.pixel.unet, *_towers(stack.guide)]
-    return list(dict.fromkeys(module for module in found if module is not None))
-
-
-def _towers(clip: Any) -> list[nn.Module]:
-    return [clip._model.visual, clip._model.transformer]
 
 
 @contextmanager

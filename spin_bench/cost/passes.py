@@ -1,27 +1,24 @@
-"""How many network passes a method makes for one case: formulas, held to the code by counting hooks in the tests.
+"""How many passes a method makes through each network: counted while it paints a case of the embedded world.
 
-A pass is one row of a batch through one network, so guidance costs two a step. Backward passes through frozen weights
-cost about one forward; those that also give the weights' gradients, which only Uni's tuning needs, two.
+A pass is one row of a batch through one network, so guidance costs two a step. A backward pass through frozen weights
+costs about one forward; one that also gives the weights' gradients, which only tuning needs, two.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from math import ceil
 from typing import Any
 
-from spin_bench.methods.baselines.blended_diffusion import BlendedDiffusionSettings
-from spin_bench.methods.baselines.blended_latent_diffusion import BlendedLatentDiffusionSettings
-from spin_bench.methods.baselines.powerpaint import PROMPTS, PowerPaintSettings
-from spin_bench.methods.baselines.sd_inpaint import SdInpaintSettings
-from spin_bench.methods.baselines.uni_paint import UniPaintSettings
-from spin_bench.spin.context import speaks_of_style
-from spin_bench.spin.painter import SpinSettings
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor, nn
 
-UNET, INPAINT, POWERPAINT, PIXEL = "unet", "inpaint_unet", "powerpaint.unet", "pixel"
-ENCODER, DECODER = "vae.encoder", "vae.decoder"
-TEXT, POWERPAINT_TEXT = "text_encoder", "powerpaint.text_encoder"
-CLIP, GUIDE, GUIDE_TEXT, SALIENCY = "clip.image", "guide.image", "guide.text", "saliency"
+from spin_bench.core.case import Case
+from spin_bench.methods.method import Method
+from spin_bench.models.stack import OPTIONAL, PARTS, Stack
+from spin_bench.store.artefacts import Artefacts
 
 
 @dataclass
@@ -32,96 +29,107 @@ class Passes:
     backward: Counter[str] = field(default_factory=Counter)
     weights: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def rows(self) -> Counter[str]:
+        """What all of them cost, in forward passes."""
+        return self.forward + self.backward + self.weights
 
-def spin(settings: SpinSettings, images: int) -> Passes:
-    """Once a reference: the embedding. Once a case: background and texts. Once an image: guided steps and decoding.
 
-    Of a photograph: a scene in another style has its text read once more, by `style_words`.
+def count_passes(method: Method, settings: Any, images: int, *, stack: Stack, case: Case) -> Passes:
+    """Count the passes of `method` for `images` images of a case: those of one batch, and what a second one adds.
+
+    `stack` is a small one and `case` fits it: a number of passes does not depend on the size of a picture. Raises what
+    the painter raises.
     """
-    reference = settings.embedding
-    rows = reference.iterations * reference.batch
-    styled = sum(
-        settings.style_start <= index / settings.steps < settings.style_stop for index in range(settings.steps)
-    )
-    exact = styled if settings.style_strength > 0 and settings.style_exact else 0
-    texts = 0 if reference.learns == "conditioning" else reference.iterations
-    passes = Passes(backward=Counter({UNET: rows + 2 * exact * images, TEXT: texts}))
-    passes.forward = Counter(
-        {
-            UNET: rows + 2 * (settings.steps + exact) * images,
-            TEXT: 1 + texts + 3,  # null; each iteration; null, the outside's text and the embedding
-            ENCODER: 2,
-            DECODER: images,
-            CLIP: int(reference.init == "nearest_word") + int(speaks_of_style(settings)),
-            SALIENCY: int(reference.saliency == "learned"),
-        }
-    )
+    together = method.batch(settings) if method.batch else 1
+    stack = replace(stack, loaders=replace(stack.loaders, guide=stack.loaders.guide or stack.loaders.clip))
+    lent = method.lend(stack, settings)
+    modules = networks(lent, method.parts(settings) or PARTS)
+    # The first time warms up: what is kept for all cases, such as the vocabulary's words, is no case's.
+    _, one, two = (_counted(method, settings, batches * together, lent, case, modules) for batches in (1, 1, 2))
+    return Passes(*(_extended(getattr(one, f.name), getattr(two, f.name), images / together) for f in fields(Passes)))
+
+
+def _extended(one: Counter[str], two: Counter[str], batches: float) -> Counter[str]:
+    return +Counter({name: one[name] + (ceil(batches) - 1) * (two[name] - one[name]) for name in {*one, *two}})
+
+
+def _counted(
+    method: Method, settings: Any, images: int, stack: Stack, case: Case, modules: Mapping[str, nn.Module]
+) -> Passes:
+    with counting(modules) as passes:
+        method.build(settings, stack.keeping(Artefacts()))(case, list(range(images)))
     return passes
 
 
-def blended_diffusion(settings: BlendedDiffusionSettings, images: int) -> Passes:
-    """Whole batches; all steps but DDPM's last are guided, each view through CLIP; then one look to rank."""
-    rows = settings.batch * ceil(images / settings.batch)
-    steps = settings.steps - int(settings.steps * settings.skip_share)
-    guided = steps if settings.ddim else steps - 1
-    views = settings.aug_num if settings.clip_guidance_lambda else 0
-    return Passes(
-        Counter({PIXEL: rows * steps, GUIDE: rows * (views * guided + 1), GUIDE_TEXT: 1}),
-        Counter({PIXEL: rows * guided, GUIDE: rows * views * guided}),
-    )
+def networks(stack: Stack, parts: Collection[str] = PARTS) -> dict[str, nn.Module]:
+    """The networks behind `parts` that the stack has, by part, or by part and piece: "unet", "vae.decoder"."""
+    lacking = stack.missing([part for part in OPTIONAL if part in parts])
+    pieces = {part: _pieces(getattr(stack, part)) for part in parts if part not in lacking}
+    return {f"{part}.{name}".rstrip("."): network for part, some in pieces.items() for name, network in some.items()}
 
 
-def blended_latent_diffusion(settings: BlendedLatentDiffusionSettings, images: int) -> Passes:
-    """At the published settings: no blending of pixels, nothing tuned afterwards."""
-    steps = settings.steps - int(settings.steps * settings.blending_start_percentage)
-    return Passes(Counter({UNET: 2 * steps * images, TEXT: 2, ENCODER: 1, DECODER: images}))
+def _pieces(part: Any) -> dict[str, nn.Module]:
+    if isinstance(part, AutoencoderKL):
+        return {"encoder": part.encoder, "decoder": part.decoder}
+    if hasattr(part, "towers"):
+        return dict(part.towers)
+    if isinstance(part, nn.Module):
+        return {"": part}
+    named = {f.name: getattr(part, f.name) for f in fields(part)} if is_dataclass(part) else {}
+    return {name: piece for name, piece in named.items() if isinstance(piece, nn.Module)}
 
 
-def sd_inpaint(settings: SdInpaintSettings, images: int) -> Passes:
-    """The masked picture is encoded anew for every image; below strength 1 so is the picture."""
-    network = {"inpaint": INPAINT, "text_to_image": UNET}[settings.unet]
-    return Passes(_inpainting(settings, images, network) + Counter({TEXT: 2}))
+@contextmanager
+def counting(modules: Mapping[str, nn.Module]) -> Iterator[Passes]:
+    """Within, count the rows that pass through `modules`, which compute once for each shape and then repeat it."""
+    passes = Passes()
+    for name, module in modules.items():
+        module.forward = _repeating(name, module, passes)  # type: ignore[method-assign]
+    try:
+        yield passes
+    finally:
+        for module in modules.values():
+            del module.forward
 
 
-def powerpaint(settings: PowerPaintSettings, images: int) -> Passes:
-    """As SD-inpaint, but for its texts: `shape` mixes two on either side."""
-    texts = len(set(PROMPTS[settings.task]("prompt", settings.negative_prompt)))
-    return Passes(_inpainting(settings, images, POWERPAINT) + Counter({POWERPAINT_TEXT: texts}))
+def _repeating(name: str, module: nn.Module, passes: Passes) -> Callable[..., Any]:
+    compute, answers = module.forward, dict[Any, tuple[Any, bool]]()
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        inputs = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        tuned = torch.is_grad_enabled() and next(module.parameters()).requires_grad
+        shapes = tuple((value.shape, value.dtype, value.requires_grad) for value in inputs)
+        key = (shapes, torch.is_grad_enabled(), tuned, kwargs.get("return_dict"))
+        if key not in answers:
+            answer = compute(*args, **kwargs)
+            answers[key] = _with_first(answer, _first(answer).detach()), _first(answer).requires_grad
+        answer, wanted = answers[key]
+        passes.forward[name] += len(_first(answer))
+        if not wanted:
+            return answer
+        # Depends on what it depended on, so that gradients flow, and on a leaf of its own if that was out of sight.
+        leaves = [torch.zeros((), requires_grad=True), *(value for value in inputs if value.requires_grad)]
+        result = _first(answer) + sum(0 * leaf.sum() for leaf in leaves)
+
+        def count(gradient: Tensor) -> None:
+            passes.backward[name] += len(gradient)
+            passes.weights[name] += len(gradient) if tuned else 0
+
+        result.register_hook(count)
+        return _with_first(answer, result)
+
+    return forward
 
 
-def uni_paint(settings: UniPaintSettings, images: int) -> Passes:
-    """Once a case: tuning on two terms, each exemplar encoded anew. Once an image: guided steps and decoding."""
-    terms = {"text": 1, "exemplar": 2, "mix": 2}[settings.mode]
-    rows = terms * settings.iterations
-    looks = 0 if settings.mode == "text" or settings.init != "nearest_word" else 2  # for the term, for what is painted
-    return Passes(
-        Counter(
-            {
-                UNET: rows + 2 * settings.steps * images,
-                TEXT: 1 + terms,
-                ENCODER: 1 + (terms - 1) * settings.iterations,
-                DECODER: images,
-                CLIP: looks,
-            }
-        ),
-        Counter({UNET: rows}),
-        Counter({UNET: rows}),
-    )
+def _first(answer: Any) -> Tensor:
+    return answer if isinstance(answer, Tensor) else answer[0]
 
 
-def _inpainting(settings: SdInpaintSettings | PowerPaintSettings, images: int, network: str) -> Counter[str]:
-    steps = int(settings.steps * settings.strength)
-    guided = 2 if settings.guidance_scale > 1 else 1
-    encoded = 1 + int(settings.strength < 1 or network == UNET)
-    return Counter({network: guided * steps * images, ENCODER: encoded * images, DECODER: images})
-
-
-# (a method's settings, images of one case) to its passes; a method that is not here has not said what it costs.
-PASSES: dict[str, Callable[[Any, int], Passes]] = {
-    "spin": spin,
-    "blended_diffusion": blended_diffusion,
-    "blended_latent_diffusion": blended_latent_diffusion,
-    "sd_inpaint": sd_inpaint,
-    "powerpaint": powerpaint,
-    "uni_paint": uni_paint,
-}
+def _with_first(answer: Any, first: Tensor) -> Any:
+    """`answer`, a tensor, a tuple or a library's record of some, with another first tensor."""
+    if isinstance(answer, Tensor):
+        return first
+    if isinstance(answer, tuple):
+        return (first, *answer[1:])
+    return type(answer)(**{**answer, next(iter(answer)): first})

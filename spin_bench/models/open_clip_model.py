@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 BATCH = 256
 RESNET_STAGES = 5  # of open_clip's ModifiedResNet: the stem and four layers
@@ -31,6 +31,11 @@ class OpenClipModel:
         self.mean = torch.tensor(mean, device=device).view(1, 3, 1, 1)
         self.std = torch.tensor(std, device=device).view(1, 3, 1, 1)
         self._words: tuple[tuple[str, ...], Tensor] | None = None
+
+    @property
+    def towers(self) -> dict[str, nn.Module]:
+        """The two networks, by what they read."""
+        return {"image": self._model.visual, "text": self._model.transformer}
 
     @property
     def side(self) -> int:

@@ -7,7 +7,6 @@ from rich.console import Console
 from spin_bench.cli.main import compose, main
 from spin_bench.config.settings import run_settings
 from spin_bench.cost.dry_run import dry_run, shortened
-from spin_bench.cost.passes import PASSES
 from spin_bench.methods.baselines.copy_paste import CopyPasteSettings
 from spin_bench.methods.baselines.uni_paint import UniPaintSettings
 from spin_bench.methods.registry import methods
@@ -41,6 +40,5 @@ def test_a_dry_run_times_the_cases_after_the_first(benchmark_root):
 def test_a_dry_run_cuts_optimisations_to_its_steps():
     assert shortened(SpinSettings(steps=2)).embedding.iterations == 2
     assert shortened(UniPaintSettings(steps=3)).iterations == 3
-    assert PASSES["uni_paint"](shortened(UniPaintSettings(steps=3)), 1).weights["unet"] == 6
     assert shortened(SpinSettings()) == SpinSettings()  # the published protocol is walked whole
     assert shortened(CopyPasteSettings()) == CopyPasteSettings()  # no steps to go by

@@ -1,31 +1,52 @@
-"""The formulas of `spin_bench.cost.passes` are what the methods do, counted by hooks on every network."""
+"""Counted passes are what the methods do, counted by hooks on networks that compute every pass."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from random_stack import CANVAS, random_stack
 
 from spin_bench.core.case import Case
-from spin_bench.cost.passes import PASSES, Passes
+from spin_bench.cost.forecast import operations
+from spin_bench.cost.passes import Passes, count_passes
 from spin_bench.datasets.entry import Entry
 from spin_bench.datasets.tficon import load_case
+from spin_bench.diffusion.vocabulary import _whole_words
 from spin_bench.methods.baselines.blended_diffusion import BlendedDiffusionSettings
 from spin_bench.methods.baselines.blended_latent_diffusion import BlendedLatentDiffusionSettings
 from spin_bench.methods.baselines.powerpaint import PowerPaintSettings
 from spin_bench.methods.baselines.sd_inpaint import SdInpaintSettings
 from spin_bench.methods.baselines.uni_paint import UniPaintSettings
+from spin_bench.methods.method import Method
+from spin_bench.methods.painter import Painter
 from spin_bench.methods.registry import methods
 from spin_bench.models.stack import Stack
-from spin_bench.spin.context import PHOTO, nearest_style, speaks_of_style
 from spin_bench.spin.painter import SpinSettings
 from spin_bench.spin.references import EmbeddingSettings
 from spin_bench.store.artefacts import Artefacts
 
 SPIN = SpinSettings(steps=4, embedding=EmbeddingSettings(iterations=3, batch=2, saliency="none"))
+GUIDE = Path(__file__).parents[2] / "docs" / "paper-scale.md"
+# GFLOP of one row at 512 px, as `operations_per_row` counts them on the published layouts.
+PER_ROW = {
+    "unet": 803_300_000_000,
+    "inpaint_unet": 803_400_000_000,
+    "powerpaint.unet": 803_400_000_000,
+    "pixel.unet": 2_239_700_000_000,
+    "vae.encoder": 1_116_700_000_000,
+    "vae.decoder": 2_514_500_000_000,
+    "text_encoder": 13_300_000_000,
+    "powerpaint.text_encoder": 13_300_000_000,
+    "clip.image": 162_000_000_000,
+    "guide.image": 35_100_000_000,
+    "guide.text": 6_000_000_000,
+}
 UNI = UniPaintSettings(steps=3, iterations=2)
 BLENDED = BlendedDiffusionSettings(steps=4, aug_num=3)
 
@@ -54,19 +75,19 @@ SETTINGS = {
 
 
 def _networks(stack: Stack, method: str) -> dict[str, torch.nn.Module]:
-    clip = "guide.image" if method == "blended_diffusion" else "clip.image"  # this stack has one CLIP for both
-    found = {
+    clip = "guide" if method == "blended_diffusion" else "clip"  # this stack has one CLIP for both
+    return {
         "unet": stack.unet,
         "inpaint_unet": stack.inpaint_unet,
         "powerpaint.unet": stack.powerpaint.unet,
-        "pixel": stack.pixel.unet,
+        "pixel.unet": stack.pixel.unet,
         "vae.encoder": stack.vae.encoder,
         "vae.decoder": stack.vae.decoder,
         "text_encoder": stack.text_encoder,
         "powerpaint.text_encoder": stack.powerpaint.text_encoder,
-        clip: stack.guide._model.visual,
+        f"{clip}.image": stack.guide._model.visual,
+        f"{clip}.text": stack.guide._model.transformer,
     }
-    return {**found, "guide.text": stack.guide._model.transformer} if method == "blended_diffusion" else found
 
 
 @contextmanager
@@ -112,38 +133,63 @@ def case(benchmark_root) -> Case:
     return load_case(entry, CANVAS)
 
 
+@pytest.mark.parametrize("images", [2, 3])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_formula_is_what_the_method_does(name: str, small_stack: Stack, case: Case, artefacts: Artefacts):
+def test_the_count_is_what_the_method_does(
+    name: str, images: int, small_stack: Stack, case: Case, artefacts: Artefacts
+):
     method, settings = SETTINGS[name]
-    painter = methods()[method].painter(settings, small_stack.keeping(artefacts))
-    small_stack.clip.encode_words(["a"])
-    mixed = method == "spin" and speaks_of_style(settings) and settings.style_words < 1
-    other_style = mixed and nearest_style(case, small_stack) != PHOTO
+    record = methods()[method]
+    expected = count_passes(record, settings, images, stack=small_stack, case=case)
+    painter = record.painter(settings, small_stack.keeping(artefacts))
+    small_stack.clip.encode_words([word for word, _ in _whole_words(small_stack)])  # kept for all cases
     with _counting(_networks(small_stack, method)) as counted:
-        pictures = painter(case, [1, 2])
-    assert len(pictures) == 2
-    expected = PASSES[method](settings, 2)
-    expected.forward["text_encoder"] += int(other_style)  # the formula is a photograph's
+        pictures = painter(case, list(range(images)))
+    assert len(pictures) == images
     for what in ("forward", "backward", "weights"):
         assert +getattr(counted, what) == +getattr(expected, what), what
 
 
-def test_every_competitor_says_what_it_costs():
-    assert set(PASSES) == {name for name, method in methods().items() if not method.bound}
+def test_a_plug_in_is_counted_as_well(small_stack: Stack, case: Case):
+    def build(settings: object, stack: Stack) -> Painter:
+        def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
+            stack.vae.decode(torch.zeros(len(seeds), 4, 8, 8))
+            return [case.background for _ in seeds]
+
+        return paint
+
+    method = Method("Mine", object, build, "1", uses=("vae",))
+    assert count_passes(method, None, 5, stack=small_stack, case=case) == Passes(Counter({"vae.decoder": 5}))
 
 
-def test_the_paper_s_protocol_in_passes():
-    """The figures of docs/paper-scale.md, at the published settings."""
-    totals = {
-        name: PASSES[name](method.settings(), 32 if name == "blended_diffusion" else 4)
-        for name, method in methods().items()
-        if name in PASSES
+@pytest.fixture(scope="module")
+def published(stack: Stack, cases: list[Case]) -> dict[str, Passes]:
+    """The passes of every competitor at the published settings, four images a case and 32 of Blended."""
+    known = {name: methods()[name] for name in methods() if not methods()[name].bound}
+    return {
+        name: count_passes(method, method.settings(), 32 if method.batch else 4, stack=stack, case=cases[0])
+        for name, method in known.items()
     }
-    assert totals["spin"].forward["unet"] == 200 + 4 * 100
-    assert totals["spin"].backward == Counter({"unet": 200, "text_encoder": 200})
-    assert totals["blended_diffusion"].forward["pixel"] == 32 * 75
-    assert totals["blended_diffusion"].backward["guide.image"] == 32 * 74 * 8
-    assert totals["blended_latent_diffusion"].forward["unet"] == 4 * 2 * 38
-    assert totals["sd_inpaint"].forward["inpaint_unet"] == totals["powerpaint"].forward["powerpaint.unet"] == 400
-    assert totals["uni_paint"].forward["unet"] == 200 + 400
-    assert totals["uni_paint"].weights["unet"] == 200
+
+
+def test_the_paper_s_protocol_in_passes(published: dict[str, Passes]):
+    """The figures of docs/paper-scale.md."""
+    assert published["spin"].forward["unet"] == 200 + 4 * 100
+    assert published["spin"].backward == Counter({"unet": 200, "text_encoder": 200})
+    assert published["blended_diffusion"].forward["pixel.unet"] == 32 * 75
+    assert published["blended_diffusion"].backward["guide.image"] == 32 * 74 * 8
+    assert published["blended_latent_diffusion"].forward["unet"] == 4 * 2 * 38
+    assert published["sd_inpaint"].forward["inpaint_unet"] == published["powerpaint"].forward["powerpaint.unet"] == 400
+    assert published["uni_paint"].forward["unet"] == 200 + 400
+    assert published["uni_paint"].weights["unet"] == 200
+
+
+def test_the_guide_s_hours_are_the_counted_passes(published: dict[str, Passes]):
+    for name, passes in published.items():
+        work = 237 * operations(passes, PER_ROW)
+        title = re.escape(methods()[name].title)
+        row = re.search(rf"^\| {title} \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", GUIDE.read_text(), re.M)
+        assert row is not None
+        assert int(row[1]) == round(work / 1e15)
+        for rate, hours in zip((20, 50, 150), row.groups()[1:], strict=True):
+            assert float(hours) == pytest.approx(work / rate / 1e12 / 3600, abs=0.051)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from recording import Backward, Forward, networks, recording, replay
+from recording import Backward, Forward, recording, replay
 from torch import nn
 
 from spin_bench.core.case import Case
+from spin_bench.cost.passes import networks
 from spin_bench.methods.baselines.blended_diffusion import BlendedDiffusionSettings
 from spin_bench.methods.baselines.blended_latent_diffusion import BlendedLatentDiffusionSettings
 from spin_bench.methods.baselines.powerpaint import PowerPaintSettings
@@ -41,7 +42,7 @@ def test_every_pass_is_recorded_and_can_be_called_again(
     name: str, stack: Stack, cases: list[Case], artefacts: Artefacts
 ):
     settings, part, forwards, backwards = SMALL[name]
-    unet, modules = _unet(stack, part), networks(stack)
+    unet, modules = _unet(stack, part), list(networks(stack).values())
     paint = methods()[name].painter(settings, stack.keeping(artefacts))
     with recording(modules) as recorded:
         paint(cases[0], [1])
