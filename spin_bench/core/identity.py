@@ -33,9 +33,12 @@ def _traceless(value: Any, field: dataclasses.Field[Any]) -> bool:
     return field.metadata.get(ADDED, False) and getattr(value, field.name) == field.default
 
 
-def sha256_of(content: bytes) -> str:
-    """SHA-256 of `content`, 64 hex digits."""
-    return hashlib.sha256(content).hexdigest()
+def sha256_of(*parts: bytes) -> str:
+    """SHA-256 of the parts, one behind the other, 64 hex digits."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(part)
+    return sha.hexdigest()
 
 
 def sha256_of_file(path: Path, watch: Callable[[int], None] = lambda count: None) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
+from spin_bench.core.identity import sha256_of
 from spin_bench.core.names import printable
 
 THRESHOLD = 127  # masks are JPEG: 0 and 255 come back as dozens of grey levels
@@ -94,11 +94,8 @@ def digest(case: Case) -> str:
         # the sizes say where each picture's bytes end, so that no two cases share an encoding
         "pictures": {name: picture and [picture.mode, *picture.size] for name, picture in pictures.items()},
     }
-    state = sha256(json.dumps(header, sort_keys=True).encode())
-    for picture in pictures.values():
-        if picture is not None:
-            state.update(picture.tobytes())
-    return state.hexdigest()
+    pixels = (picture.tobytes() for picture in pictures.values() if picture is not None)
+    return sha256_of(json.dumps(header, sort_keys=True).encode(), *pixels)
 
 
 def _as_shown(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -11,10 +11,10 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from spin_bench.core.errors import UserError
+from spin_bench.core.identity import sha256_of
 from spin_bench.core.names import fit_for_text, printable
 from spin_bench.core.pictures import PICTURES, SUFFIXES
 
@@ -73,7 +73,7 @@ def case_id(domain: str, index: str, prompt: str) -> str:
     if index:
         return f"{domain}-{index}"
     slug = re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:60].strip("-")
-    return "-".join(filter(None, [domain, slug, sha256(prompt.encode(errors="surrogateescape")).hexdigest()[:8]]))
+    return "-".join(filter(None, [domain, slug, sha256_of(prompt.encode(errors="surrogateescape"))[:8]]))
 
 
 def parse_name(folder: Path) -> tuple[str, str, str]:

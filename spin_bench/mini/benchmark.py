@@ -9,12 +9,12 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from spin_bench.core.identity import sha256_of
 from spin_bench.core.paths import cache_folder
 from spin_bench.mini.captions import benchmark_prompt
 from spin_bench.mini.raster import SIDE
@@ -87,7 +87,7 @@ def write_case(root: Path, domain: str, index: int) -> None:
     """Paint case `index` of `domain` into its folder under `root`, which must not have it yet."""
     task = make_task(domain, index)
     prompt = benchmark_prompt(task.scene)
-    stem = f"fg{index:02d}_{sha256(prompt.encode()).hexdigest()[:24]}"
+    stem = f"fg{index:02d}_{sha256_of(prompt.encode())[:24]}"
     folder = root / FOLDERS[domain] / f"{index:04d} {prompt}"
     folder.mkdir(parents=True)
     background, mask = paint(task.scene.without_objects()), _mask(task.box)

@@ -2,13 +2,13 @@
 
 import csv
 from collections.abc import Sequence
-from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 
 from spin_bench.core.errors import UserError
+from spin_bench.core.identity import sha256_of
 from spin_bench.statistics.bradley_terry import COLUMNS, check_votes
 
 AGAIN = "export them again from vote.html"
@@ -46,4 +46,4 @@ def _read(path: Path) -> tuple[pd.DataFrame, str]:
     for number, row in enumerate(rows, start=1):
         if None in row or not all(row[name] for name in COLUMNS):  # too long, or too short
             raise UserError(f"{path}: vote {number} is no row of {len(columns)} values: {AGAIN}")
-    return pd.DataFrame(rows, columns=list(columns))[COLUMNS].astype(str), sha256(content).hexdigest()
+    return pd.DataFrame(rows, columns=list(columns))[COLUMNS].astype(str), sha256_of(content)

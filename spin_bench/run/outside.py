@@ -80,7 +80,7 @@ def digest_of(paths: Sequence[Path], folder: Path) -> str:
         path.relative_to(folder).as_posix().encode() + b"\0" + bytes.fromhex(sha256_of_file(path))
         for path in sorted(paths)
     )
-    return sha256_of(b"".join(each))
+    return sha256_of(*each)
 
 
 def read_checked(path: Path, case: Case) -> Image.Image:

@@ -81,7 +81,7 @@ class Artefacts:
     def digest(*pictures: Image.Image | None) -> str:
         """SHA-256 of pictures' sizes and pixels."""
         parts = (b"none" if p is None else repr((p.mode, p.size)).encode() + p.tobytes() for p in pictures)
-        return sha256_of(b"".join(parts))
+        return sha256_of(*parts)
 
 
 def _digest(value: Tensor) -> str:
