@@ -17,6 +17,8 @@ from spin_bench.models.stack import Stack
 from spin_bench.run.work import work
 from spin_bench.store.upkeep import rubbish, run_keys, unused
 
+pytestmark = pytest.mark.slow  # each runs the command once or more
+
 Files = dict[str, bytes]
 
 

@@ -38,6 +38,7 @@ def _about(folder: Path) -> dict:
     return json.loads((folder / "about.json").read_text())
 
 
+@pytest.mark.slow
 def test_fourteen_of_332_entries_are_missing_cases(benchmark_root: Path, tmp_path: Path, stack: Stack):
     run = fake_run(benchmark_root, tmp_path / "many", stack, "methods=[first]", "samples=1", "set_level=[]", metrics=1)
     few = run.cases
@@ -98,6 +99,7 @@ def test_what_is_whole_has_no_optional_field(benchmark_root: Path, tmp_path: Pat
     assert set(_about(fold(run))) == {"title", "notes", "methods", "records", "ranked", "cases", "painted"}
 
 
+@pytest.mark.slow
 def test_a_run_over_an_unusable_entry_ends_with_3(
     benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
