@@ -22,6 +22,7 @@ from torch import Tensor
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.core.identity import derive_seed
+from spin_bench.core.limits import Count, Size, SkippedShare, Steps
 from spin_bench.diffusion.augment import augmented
 from spin_bench.diffusion.blending import blend
 from spin_bench.diffusion.latents import mask_to_tensor, to_pictures, to_tensor
@@ -41,17 +42,17 @@ DISTANCE = "clip_distance"  # in every picture's `info`: ascending, the best fir
 class BlendedDiffusionSettings:
     """Defaults of optimization/arguments.py."""
 
-    steps: int = 100  # respaced out of the model's thousand
-    skip_share: float = 0.25  # share of the steps that is skipped: 25 of 100
-    batch: int = 4  # images at once; another size rounds otherwise, and guidance makes another picture of that
+    steps: Steps = 100  # respaced out of the model's thousand
+    skip_share: SkippedShare = 0.25  # share of the steps that is skipped: 25 of 100
+    batch: Count = 4  # images at once; another size rounds otherwise, and guidance makes another picture of that
     ddim: bool = False  # False (published): DDPM, which the authors' editor runs whatever its own flag says
-    aug_num: int = 8  # views of a picture that CLIP sees, the first one clean
+    aug_num: Count = 8  # views of a picture that CLIP sees, the first one clean
     resample_once: bool = False  # False (published): a turned and bent view is resampled for each | True: once
-    clip_guidance_lambda: float = 1000.0
-    range_lambda: float = 50.0
+    clip_guidance_lambda: Size = 1000.0
+    range_lambda: Size = 50.0
     background_preservation_loss: bool = False  # False (published): the next two are not used
-    lpips_sim_lambda: float = 1000.0
-    l2_sim_lambda: float = 10000.0
+    lpips_sim_lambda: Size = 1000.0
+    l2_sim_lambda: Size = 10000.0
     enforce_background: bool = True  # True (published): the known pixels are put back at the end
     shared_background_noise: bool = True  # True (published): one noise a step for all images | False: each its own
     normalised_ranking: bool = False  # False (published): CLIP ranks pictures without its mean and deviation

@@ -9,6 +9,7 @@ The last three settings are options of the authors' first, LDM version, where th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from PIL import Image
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import unknown
+from spin_bench.core.limits import Share, SkippedShare, Steps, WholeNumber
 from spin_bench.diffusion.blending import blend, blend_background
 from spin_bench.diffusion.guidance import classifier_free
 from spin_bench.diffusion.latents import decode, encode, latent_mask, mask_to_tensor, to_pictures, to_tensor
@@ -35,14 +37,20 @@ VERSION = "1"
 class BlendedLatentDiffusionSettings:
     """Defaults of scripts/text_editing_SD2.py."""
 
-    steps: int = 50
+    steps: Steps = 50
     guidance_scale: float = 7.5
-    blending_start_percentage: float = 0.25  # share of the steps that is skipped
-    start: str = "noise"  # noise (published) | background: the background noised to the first timestep that is run
-    blending: str = "current"  # current (published) | next: the noise level that the latents are at
-    mask_dilation_iterations: int = 0  # progressive mask shrinking: so many dilated masks come first
-    pixel_blending_share: float = 0.0  # last share of the steps, in which pixels are blended instead of latents
-    reconstruction: str = "none"  # none | paste | poisson | decoder | latents: how the background comes back
+    blending_start_percentage: SkippedShare = 0.25  # share of the steps that is skipped
+    start: Literal["noise", "background"] = (
+        "noise"  # noise (published) | background: the background noised to the first timestep that is run
+    )
+    blending: Literal["current", "next"] = (
+        "current"  # current (published) | next: the noise level that the latents are at
+    )
+    mask_dilation_iterations: WholeNumber = 0  # progressive mask shrinking: so many dilated masks come first
+    pixel_blending_share: Share = 0.0  # last share of the steps, in which pixels are blended instead of latents
+    reconstruction: Literal["none", "paste", "poisson", "decoder", "latents"] = (
+        "none"  # none | paste | poisson | decoder | latents: how the background comes back
+    )
 
 
 def blended_latent_diffusion(settings: BlendedLatentDiffusionSettings, stack: Stack) -> Painter:

@@ -14,7 +14,7 @@ by the app but not returned: the raw decoded picture is the result.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from PIL import Image
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.limits import Share, Steps
 from spin_bench.diffusion.inpainting import (
     expect_channels,
     expect_steps,
@@ -48,15 +49,20 @@ EMPTY = "empty scene blur"
 class PowerPaintSettings:
     """Defaults of the authors' app but for the steps."""
 
-    task: str = "object"  # object (published for text-guided) | shape | removal | outpaint
-    steps: int = 50  # the authors' pipeline's default and the paper's protocol; their app takes 45
+    task: Literal["object", "shape", "removal", "outpaint"] = (
+        "object"  # object (published for text-guided) | shape | removal | outpaint
+    )
+    steps: Steps = 50  # the authors' pipeline's default and the paper's protocol; their app takes 45
     guidance_scale: float = 7.5  # the authors advise 10 or more for removal
-    strength: float = 1.0
-    fitting_degree: float = 1.0  # t; in `shape`, 0.5 to 0.6 is loose, 0.8 to 0.95 follows the mask
+    strength: Share = 1.0
+    fitting_degree: Share = 1.0  # t; in `shape`, 0.5 to 0.6 is loose, 0.8 to 0.95 follows the mask
     negative_prompt: str = ""  # what the user adds
     removal_prompt: str = ""  # what the user types in removal and outpaint, where the case's prompt names the object
     keep_task_token: bool = False  # False (published): a long prompt loses its token | True: its last words
     paste_back: bool = False  # the known pixels over the decoded picture
+
+    def __post_init__(self) -> None:
+        expect_steps(self.steps, self.strength)
 
 
 class Text(NamedTuple):
@@ -141,7 +147,6 @@ def powerpaint(settings: PowerPaintSettings, stack: Stack) -> Painter:
         raise unknown("task of powerpaint", settings.task, list(PROMPTS))
     if not 0 <= settings.fitting_degree <= 1:
         raise UserError(f"powerpaint: fitting_degree={settings.fitting_degree} is no share: take one in [0, 1]")
-    expect_steps(settings.steps, settings.strength, method="powerpaint")
     model = stack.powerpaint
     mend = "set stack.powerpaint to a model made from an inpainting UNet"
     expect_channels(model.unet, inpainting_channels(stack), method="powerpaint", mend=mend)

@@ -10,12 +10,14 @@ are put back, noised to the *next* timestep with one fixed noise, which at stren
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from diffusers import UNet2DConditionModel
 from PIL import Image
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import unknown
+from spin_bench.core.limits import Share, Steps, WholeNumber
 from spin_bench.diffusion.inpainting import (
     expect_channels,
     expect_steps,
@@ -36,14 +38,19 @@ VERSION = "1"
 class SdInpaintSettings:
     """Defaults of the pipeline; the scheduler is the stack's DDIM."""
 
-    unet: str = "inpaint"  # inpaint (published): nine channels | text_to_image: four, the known latents put back
-    steps: int = 50
+    unet: Literal["inpaint", "text_to_image"] = (
+        "inpaint"  # inpaint (published): nine channels | text_to_image: four, the known latents put back
+    )
+    steps: Steps = 50
     guidance_scale: float = 7.5
     negative_prompt: str = ""
-    strength: float = 1.0  # below 1 the image starts from the noised picture instead of pure noise
-    blur_factor: int = 0  # px, Gaussian; rounds the corners of the mask
-    padding_mask_crop: int | None = None  # px: the mask's box grown by so much is painted at full canvas size
+    strength: Share = 1.0  # below 1 the image starts from the noised picture instead of pure noise
+    blur_factor: WholeNumber = 0  # px, Gaussian; rounds the corners of the mask
+    padding_mask_crop: WholeNumber | None = None  # px: the mask's box grown by so much is painted at full canvas size
     paste_back: bool = False  # the known pixels over the decoded picture
+
+    def __post_init__(self) -> None:
+        expect_steps(self.steps, self.strength)
 
 
 def _inpainting(stack: Stack) -> tuple[UNet2DConditionModel, int]:
@@ -65,7 +72,6 @@ def sd_inpaint(settings: SdInpaintSettings, stack: Stack) -> Painter:
     """A painter that sees the background, the mask and the prompt, never the reference."""
     if settings.unet not in UNETS:
         raise unknown("UNet of sd_inpaint", settings.unet, list(UNETS))
-    expect_steps(settings.steps, settings.strength, method="sd_inpaint")
     unet, channels = UNETS[settings.unet](stack)
     expect_channels(unet, channels, method="sd_inpaint", mend="set stack.inpaint to an inpainting model")
     pipeline = inpaint_pipeline(stack, unet, stack.text_encoder, stack.tokenizer)

@@ -19,7 +19,7 @@ tuning runs in float32 on copies of the weights, painting in the stack's dtype, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -27,8 +27,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from spin_bench.core.case import Case
-from spin_bench.core.errors import PaintingError, UserError, unknown
+from spin_bench.core.errors import BadSetting, PaintingError, unknown
 from spin_bench.core.identity import derive_seed
+from spin_bench.core.limits import Rate, Steps, WholeNumber
 from spin_bench.diffusion.blending import blend_background
 from spin_bench.diffusion.exemplar import draw_placement, mask_box, place, stretched
 from spin_bench.diffusion.finetuning import finetuning
@@ -54,16 +55,26 @@ TRAIN_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class UniPaintSettings:
     """Defaults of inpaint_with_exemplar.ipynb."""
 
-    mode: str = "exemplar"  # exemplar (published for references) | text: the prompt, first term alone | mix: both
+    mode: Literal["exemplar", "text", "mix"] = (
+        "exemplar"  # exemplar (published for references) | text: the prompt, first term alone | mix: both
+    )
     template: str = "{}, {prompt}"  # what `mix` says: {} is the placeholder, {prompt} the case's prompt
-    init: str = "nearest_word"  # nearest_word (published) | mean_token: the placeholder's vector
-    iterations: int = 100
-    lr: float = 1e-5
-    train_dtype: str = "float32"  # float32 (published) | bfloat16: autocast over weights that stay float32
+    init: Literal["nearest_word", "mean_token", "class_noun"] = (
+        "nearest_word"  # nearest_word (published) | mean_token: the placeholder's vector
+    )
+    iterations: WholeNumber = 100
+    lr: Rate = 1e-5
+    train_dtype: Literal["float32", "bfloat16"] = (
+        "float32"  # float32 (published) | bfloat16: autocast over weights that stay float32
+    )
     swap_axes: bool = True  # True (published): the exemplar is put down with x and y swapped
-    steps: int = 50
+    steps: Steps = 50
     guidance_scale: float = 8.0
     renormalise: bool = False  # False (published): masked attention's weights no longer sum to one
+
+    def __post_init__(self) -> None:
+        if self.template.count("{}") != 1:
+            raise BadSetting(f"template={self.template!r}: say {{}} once, where the placeholder goes")
 
 
 class Term(NamedTuple):
@@ -80,8 +91,6 @@ def uni_paint(settings: UniPaintSettings, stack: Stack) -> Painter:
     for name, known in choices.items():
         if getattr(settings, name) not in known:
             raise unknown(f"{name} of uni_paint", getattr(settings, name), known)
-    if settings.template.count("{}") != 1:
-        raise UserError(f"uni_paint: template={settings.template!r}: say {{}} once, where the placeholder goes")
     mend = "set stack.diffusion to a text-to-image model"
     expect_channels(stack.unet, stack.latent_channels, method="uni_paint", mend=mend)
 

@@ -1,26 +1,25 @@
-"""From the composed configuration to frozen dataclasses: whatever is wrong in it is said here, once, in one line."""
+"""One run as plain data: RunSettings, and how the composed configuration becomes it, checked once."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import dacite
 from omegaconf import DictConfig, OmegaConf
 
+from spin_bench.config.deviations import deviations
 from spin_bench.config.executor import ExecutorConfig, Shard
-from spin_bench.config.precedence import SHARED
+from spin_bench.config.paths import expanded, experiment_name
+from spin_bench.config.typed import resolved, typed
+from spin_bench.config.words import EVERY
 from spin_bench.core.errors import UserError, unknown
-from spin_bench.datasets.benchmarks import DatasetConfig
+from spin_bench.core.limits import Count
+from spin_bench.datasets.benchmarks import DatasetConfig, chosen_domains
 from spin_bench.methods.method import Method
 from spin_bench.methods.variants import Variant, changed, chosen_variants, in_order, with_variants
 from spin_bench.metrics.registry import chosen as chosen_metrics
 from spin_bench.metrics.sets import known_distances
 from spin_bench.models.config import StackConfig
-
-T = TypeVar("T")
-
-TRAINED_STEPS = 1000  # of every stack's schedules, the pixel-space model's included
 
 
 @dataclass(frozen=True)
@@ -50,159 +49,136 @@ class RunSettings:
     set_level: tuple[str, ...] = ()  # distances of whole sets of pictures
 
 
-def typed(schema: type[T], values: Mapping[str, Any], where: str) -> T:
-    """`values` as the dataclass `schema`; a wrong name or type is a `UserError` that says where."""
-    try:
-        return dacite.from_dict(schema, values, dacite.Config(type_hooks={float: _number}, cast=[tuple], strict=True))
-    except dacite.UnexpectedDataError as error:
-        name = sorted(error.keys)[0]
-        raise unknown(f"setting of {where}", name, [field.name for field in fields(schema)]) from error  # type: ignore[arg-type]
-    except dacite.DaciteError as error:
-        raise UserError(f"{where}: {error}") from error
+@dataclass(frozen=True)
+class _Composed:
+    """`conf/config.yaml` as its types; the settings of methods are typed by the methods themselves."""
+
+    experiment_name: str
+    methods: tuple[str, ...]
+    metrics: tuple[str, ...]
+    samples: Count
+    samples_for: dict[str, Count]
+    limit: Count | None
+    base_seed: int
+    batch_size: Count
+    steps: object
+    guidance_scale: object
+    fail_fast: bool
+    overwrite: bool
+    shard: Shard
+    variants: dict[str, dict[str, dict[str, object] | None] | None]
+    weights: str
+    dry_run: bool
+    best_by: str | None
+    set_level: tuple[str, ...]
+    results_dir: str
+    store_dir: str | None
+    stack: StackConfig
+    dataset: DatasetConfig
+    executor: ExecutorConfig
+    settings: dict[str, object]
+    method: dict[str, object] | None = None
 
 
-def _number(value: Any) -> Any:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def stack_config(config: DictConfig) -> StackConfig:
+    """The stack alone, for a command that asks for no method."""
+    return _placed(typed(StackConfig, resolved(config.stack), "stack"), str(config.weights))
 
 
-def _plain(config: Any) -> dict[str, Any]:
-    return dict(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+def dataset_config(config: DictConfig) -> DatasetConfig:
+    return _rooted(typed(DatasetConfig, resolved(config.dataset), "dataset"))
 
 
-def _changed(default: Any, chosen: Any, prefix: str = "") -> list[str]:
-    """The leaves where two instances of one dataclass differ, as "name=value (published value)"."""
-    lines: list[str] = []
-    for field in fields(default):
-        before, after = getattr(default, field.name), getattr(chosen, field.name)
-        if hasattr(before, "__dataclass_fields__"):
-            lines += _changed(before, after, f"{prefix}{field.name}.")
-        elif before != after:
-            lines.append(f"{prefix}{field.name}={after} (default {before})")
-    return lines
-
-
-def _overridden(values: dict[str, Any], defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """`values`, with the stack's `overrides` wherever they still are the published `defaults`."""
-    result = dict(values)
-    for name, override in overrides.items():
-        if isinstance(override, Mapping):
-            result[name] = _overridden(values.get(name, {}), defaults[name], override)
-        elif values.get(name, defaults[name]) == defaults[name]:
-            result[name] = override
-    return result
-
-
-def _method_values(name: str, method: Method, config: DictConfig, stack: StackConfig) -> dict[str, Any]:
-    """Published defaults, under the stack's overrides, under what the user set."""
-    own = config.method if config.get("method") else config.settings.get(name)
-    values = _plain(own) if own else {}
-    values.pop("name", None)
-    names = {field.name for field in fields(method.settings)}
-    values |= {key: config[key] for key in SHARED if config.get(key) is not None and key in names}
-    return _overridden(values, asdict(method.settings()), stack.overrides.get(name, {}))
+def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Collection[str]) -> RunSettings:
+    """Check everything that can be checked before any model is loaded; `UserError` for the first fault."""
+    values = resolved(config)
+    words = typed(_Composed, values)
+    names = [str(words.method["name"])] if words.method else list(words.methods)
+    for name in names:
+        if name not in known:
+            raise unknown("method", name, list(known))
+    wanted = chosen_metrics(words.metrics, metrics)
+    if not names:
+        raise UserError("methods=[]: name one method or more")
+    variants = chosen_variants(words.variants, names, known)
+    settings, known = _all_settings(names, variants, known, values), with_variants(known, variants)
+    for name in words.samples_for:
+        if name not in known:
+            raise unknown("method in samples_for", name, list(known))
+    results_dir = expanded("results_dir", words.results_dir)
+    return RunSettings(
+        experiment=experiment_name(words.experiment_name),
+        stack=_placed(words.stack, words.weights),
+        dataset=_rooted(words.dataset),
+        methods=settings,
+        metrics=tuple(wanted),
+        samples=words.samples,
+        samples_for=dict(words.samples_for),
+        limit=words.limit,
+        base_seed=words.base_seed,
+        batch_size=words.batch_size,
+        fail_fast=words.fail_fast,
+        overwrite=words.overwrite,
+        executor=words.executor,
+        shard=words.shard,
+        results_dir=results_dir,
+        store_dir=results_dir / "store" if words.store_dir is None else expanded("store_dir", words.store_dir),
+        variants=variants,
+        deviations=tuple(deviations(settings, known, words.stack)),
+        composed=OmegaConf.to_yaml(config, resolve=True),
+        best_by=_best_by(words.best_by, wanted),
+        set_level=tuple(known_distances(words.set_level)),
+    )
 
 
 def _all_settings(
     names: Sequence[str],
     variants: Mapping[str, Variant],
     known: Mapping[str, Method],
-    config: DictConfig,
-    stack: StackConfig,
+    values: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The settings of the methods `names` and of their variants, each method followed by its own."""
-    chosen: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name in in_order(names, variants):
         method = variants[name].method if name in variants else name
-        values = _method_values(method, known[method], config, stack)
+        own = values["method"] if values.get("method") else values["settings"].get(method, {})
+        if isinstance(own, Mapping):
+            own = {key: value for key, value in own.items() if key != "name" or not values.get("method")}
+        where = "method" if values.get("method") else f"settings.{method}"
         if name in variants:
-            where, values = f"variants.{method}.{name}", changed(values, variants[name].changes)
-        else:
-            where = f"method {name}"
-        chosen[name] = typed(known[method].settings, values, where)
-    return chosen
+            where, own = f"variants.{method}.{name}", changed(own, variants[name].changes)
+        settings[name] = _typed_method(known[method].settings, own, where, values)
+    return settings
 
 
-def _check_steps(chosen: Mapping[str, Any]) -> None:
-    for name, settings in chosen.items():
-        steps = getattr(settings, "steps", 1)
-        if not 1 <= steps <= TRAINED_STEPS:
-            raise UserError(
-                f"{name}: steps={steps}: the models know {TRAINED_STEPS} timesteps: set steps from 1 to {TRAINED_STEPS}"
-            )
+def _typed_method(schema: type, own: object, where: str, values: Mapping[str, Any]) -> Any:
+    """What is wrong with a setting that was given for every method is said of that word."""
+    for name in EVERY:
+        if values[name] is not None and isinstance(own, Mapping) and repr(own.get(name)) == repr(values[name]):
+            typed(schema, {name: own[name]})
+    return typed(schema, own, where)
 
 
-def stack_config(config: DictConfig) -> StackConfig:
-    return typed(StackConfig, {**_plain(config.stack), "weights": config.weights}, "stack")
+def _placed(stack: StackConfig, weights: str) -> StackConfig:
+    folders = {name: getattr(stack, name) for name in ("root", "lock")}
+    there = {name: str(expanded(f"stack.{name}", folder)) for name, folder in folders.items() if folder}
+    return replace(stack, weights=weights, **there)
 
 
-def dataset_config(config: DictConfig) -> DatasetConfig:
-    values = _plain(config.dataset)
-    domains = values.get("domains", "real")
-    return typed(
-        DatasetConfig, {**values, "domains": domains if isinstance(domains, str) else tuple(domains)}, "dataset"
-    )
+def _rooted(dataset: DatasetConfig) -> DatasetConfig:
+    root = str(expanded("dataset.root", dataset.root)) if dataset.root else ""
+    domains = dataset.domains
+    if not isinstance(domains, str) and not (
+        isinstance(domains, (list, tuple)) and domains and all(isinstance(domain, str) for domain in domains)
+    ):
+        raise UserError(f"dataset.domains={domains}: must be a domain, a list of them, or all")
+    dataset = replace(dataset, root=root, domains=domains if isinstance(domains, str) else tuple(domains))
+    chosen_domains(dataset)  # `UserError` for one that there is not
+    return dataset
 
 
-def store_folder(config: DictConfig) -> Path:
-    return Path(config.store_dir) if config.store_dir else Path(config.results_dir) / "store"
-
-
-def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Mapping[str, Any]) -> RunSettings:
-    """Check everything that can be checked before any model is loaded."""
-    stack = stack_config(config)
-    names = [config.method.name] if config.get("method") else list(config.methods)
-    for name in names:
-        if name not in known:
-            raise unknown("method", name, list(known))
-    wanted = chosen_metrics(list(config.metrics), metrics)
-    variants = chosen_variants(_plain(config.variants), names, known)
-    chosen, known = _all_settings(names, variants, known, config, stack), with_variants(known, variants)
-    _check_steps(chosen)
-    deviations = []
-    for name, settings in chosen.items():
-        for line in _changed(known[name].settings(), settings):
-            method = known[name].variant_of or name
-            reason = stack.reasons.get(f"{method}.{line.split('=')[0]}", "set for this run")
-            deviations.append(f"{known[name].title}: {line}: {reason}")
-    samples_for = _plain(config.samples_for)
-    for name in samples_for:
-        if name not in known:
-            raise unknown("method in samples_for", name, list(known))
-    counts = {"samples": config.samples, "batch_size": config.batch_size}
-    counts |= {f"samples_for.{name}": count for name, count in samples_for.items()}
-    for key, count in counts.items():
-        if not isinstance(count, int) or count < 1:
-            raise UserError(f"{key}={count}: must be a whole number of at least 1")
-    if config.limit is not None and (not isinstance(config.limit, int) or config.limit < 1):
-        raise UserError(f"limit={config.limit}: must be a whole number of at least 1, or null for all cases")
-    return RunSettings(
-        experiment=config.experiment_name,
-        stack=stack,
-        dataset=dataset_config(config),
-        methods=chosen,
-        metrics=tuple(wanted),
-        samples=config.samples,
-        samples_for=samples_for,
-        limit=config.limit,
-        base_seed=config.base_seed,
-        batch_size=config.batch_size,
-        fail_fast=config.fail_fast,
-        overwrite=config.overwrite,
-        executor=typed(ExecutorConfig, _plain(config.executor), "executor"),
-        shard=typed(Shard, _plain(config.shard), "shard"),
-        results_dir=Path(config.results_dir),
-        store_dir=store_folder(config),
-        variants=variants,
-        deviations=tuple(deviations),
-        composed=OmegaConf.to_yaml(config, resolve=True),
-        best_by=_best_by(config, wanted),
-        set_level=tuple(known_distances(list(config.get("set_level") or []))),
-    )
-
-
-def _best_by(config: DictConfig, metrics: list[str]) -> str:
+def _best_by(name: str | None, metrics: Sequence[str]) -> str:
     """A metric of the run; a choice by what the table does not show could not be checked."""
-    name = config.get("best_by") or ""
     if name and name not in metrics:
-        raise unknown("metric in best_by", name, metrics)
-    return name
+        raise unknown("metric in best_by", name, list(metrics))
+    return name or ""

@@ -7,6 +7,10 @@ class UserError(Exception):
     """Bad input: the message is one line that says what, where and how to mend it. The command exits with 2."""
 
 
+class BadSetting(UserError, ValueError):
+    """A method's setting that does not fit its others; the message begins with the setting, `name=value: ...`."""
+
+
 class PaintingError(Exception):
     """A picture that cannot be painted: its case is recorded as failed, the others go on, the command exits with 3."""
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spin_bench.core.errors import PaintingError, UserError
+from spin_bench.core.errors import BadSetting, PaintingError, UserError
 from spin_bench.diffusion.latents import latent_mask
 from spin_bench.models.stack import Stack
 
@@ -61,11 +61,11 @@ def expect_channels(unet: UNet2DConditionModel, channels: int, *, method: str, m
         raise UserError(f"{method}: its UNet reads {unet.config.in_channels} input channels, not {channels}: {mend}")
 
 
-def expect_steps(steps: int, strength: float, *, method: str) -> None:
-    """Raises `UserError` where `strength` leaves none of `steps` to run."""
+def expect_steps(steps: int, strength: float) -> None:
+    """Raises `BadSetting` where `strength` leaves none of `steps` to run."""
     if not 0 < strength <= 1 or int(steps * strength) < 1:
-        raise UserError(
-            f"{method}: strength={strength} of {steps} steps leaves nothing to run: take one in (0, 1], or more steps"
+        raise BadSetting(
+            f"strength={strength}: of {steps} steps leaves nothing to run: take one in (0, 1], or more steps"
         )
 
 

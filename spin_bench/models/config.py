@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from spin_bench.core.limits import Canvas
+
 
 @dataclass(frozen=True)
 class StackConfig:
@@ -13,7 +15,7 @@ class StackConfig:
     """
 
     name: str
-    canvas: int  # px
+    canvas: Canvas  # px
     root: str = ""  # a folder instead of the default place
     device: str = "auto"  # auto | cpu | cuda | mps
     dtype: str = "float32"  # float32 | bfloat16 | float16

@@ -1,6 +1,5 @@
 """Every switch of Spin that names a choice, and what it can be: a wrong one is said before anything is painted."""
 
-import re
 from collections.abc import Collection
 
 from spin_bench.core.errors import UserError, unknown
@@ -9,12 +8,12 @@ from spin_bench.diffusion.placeholders import slotted_prompt
 from spin_bench.diffusion.vocabulary import INITIAL
 from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES
-from spin_bench.spin.context import OUTSIDE, PLACE, PROMPT, STYLE, STYLES, reads_reference, text_of
+from spin_bench.spin.context import OUTSIDE, STYLES, text_of
 from spin_bench.spin.embedding import LEARNED
 from spin_bench.spin.extraction import TEMPLATES
 from spin_bench.spin.injection import GRIDS, INJECTIONS
 from spin_bench.spin.saliency import SALIENCY
-from spin_bench.spin.settings import EmbeddingSettings, SpinSettings
+from spin_bench.spin.settings import PLACE, PROMPT, STYLE, EmbeddingSettings, SpinSettings
 from spin_bench.spin.style import STATISTICS
 from spin_bench.spin.style_features import FEATURES
 from spin_bench.spin.transitions import BLENDINGS, PASTES, STARTS
@@ -68,18 +67,6 @@ def _known(settings: SpinSettings | EmbeddingSettings, choices: dict[str, Collec
 
 
 def _check_text(settings: SpinSettings, stack: Stack) -> None:
-    template, text = settings.embedding.template, text_of(settings)
-    if template.count(PLACE) != 1:
-        raise UserError(f"spin: embedding.template={template!r}: say {{}} once, where the reference goes")
-    if text.count(PLACE) > 1:
-        raise UserError(f"spin: text={text!r}: say {{}} once, where the reference goes, or not at all")
-    for place in sorted(set(re.findall(r"\{.*?\}", text)) - {PLACE, PROMPT, STYLE}):
-        raise UserError(f"spin: text={text!r}: {place} stands for nothing: write {PLACE}, {PROMPT} or {STYLE}")
-    whole = settings.embedding.learns == "conditioning"
-    if whole and settings.text not in ("", SpinSettings.text):
-        raise UserError("spin: embedding.learns=conditioning learns the whole text: leave text as it is")
-    if INJECTIONS[settings.injection].only_slots and (whole or not reads_reference(settings)):
-        raise UserError(f"spin: injection={settings.injection} hides a learned token: set injection=two_contexts")
-    for said in (template, text.replace(PROMPT, "").replace(STYLE, STYLES[-1])):
+    for said in (settings.embedding.template, text_of(settings).replace(PROMPT, "").replace(STYLE, STYLES[-1])):
         if PLACE in said:
             slotted_prompt(stack, said, settings.embedding.vectors)

@@ -15,9 +15,8 @@ from spin_bench.diffusion.vocabulary import nearest_word
 from spin_bench.models.stack import Stack
 from spin_bench.spin.embedding import LEARNED
 from spin_bench.spin.injection import INJECTIONS
-from spin_bench.spin.settings import SpinSettings
+from spin_bench.spin.settings import PLACE, PROMPT, STYLE, SpinSettings
 
-PLACE, PROMPT, STYLE = "{}", "{prompt}", "{style}"
 PHOTO = "a photo"
 STYLES = (PHOTO, "a cartoon animation", "an oil painting", "a pencil drawing")  # TF-ICON's domains in its words
 
