@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from spin_bench.cli.main import compose
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import dataset_config, stack_config
 from spin_bench.core.case import Case
 from spin_bench.core.progress import watcher

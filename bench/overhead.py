@@ -19,9 +19,9 @@ from recording import recording, replay
 from rich.console import Console
 from rich.table import Table
 
-from spin_bench.cli.allocator import restart_with_settings
-from spin_bench.cli.main import compose
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import RunSettings, run_settings
+from spin_bench.core.allocator import keep_memory
 from spin_bench.core.case import Case
 from spin_bench.core.identity import derive_seed
 from spin_bench.core.progress import watcher
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument("overrides", nargs="*", help="as for spin-bench, for example methods=[spin] stack.device=cpu")
     options = parser.parse_args()
-    restart_with_settings(options.overrides)
+    keep_memory()
     console, config = Console(), compose(["experiment=table1", *options.overrides])
     known = {name: method for name, method in methods().items() if not method.bound}
     config.methods = [name for name in config.methods if name in known]

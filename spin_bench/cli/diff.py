@@ -1,85 +1,21 @@
-"""`spin-bench diff A B`: what two results folders were made with, and which of their numbers moved."""
+"""`spin-bench diff`: what two results folders were made with, and which of their numbers moved."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import pandas as pd
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from spin_bench.core.errors import UserError
-from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.difference import differing, moves
-from spin_bench.report.results import Results, read_results
-from spin_bench.report.wording import header, interval, number
-
-TITLES = {
-    "methods": "Settings of methods",
-    "samples": "Images a case",
-    "seeds": "Seeds",
-    "dataset": "Benchmark",
-    "stack": "Stack",
-    "metrics": "Metrics",
-    "weights": "Weights",
-    "code": "Code",
-    "packages": "Packages",
-    "machine": "Machine",
-}
-LONG = 44  # characters of a value; hashes and commits are told apart by their first few
+from spin_bench.cli.command import command, folders
+from spin_bench.cli.exit_codes import DONE
 
 
-def diff_command(words: Sequence[str], console: Console) -> int:
-    """Print what differs; `UserError` unless `words` are two results folders."""
-    if len(words) != 2:
-        raise UserError(f"spin-bench diff takes two results folders, not {len(words)}: spin-bench diff A B")
-    a, b = (read_results(Path(word)) for word in words)
-    console.print(f"A: {a.folder}\nB: {b.folder}", markup=False, highlight=False, soft_wrap=True)
-    parts = differing(a.provenance, b.provenance)
-    for part, lines in parts.items():
-        table = Table(title=TITLES[part], title_justify="left", title_style="bold")
-        for head in ("name", "A", "B"):
-            table.add_column(head, overflow="fold")
-        for line in lines:
-            table.add_row(*(Text(value if len(value) <= LONG else f"{value[:LONG]}…") for value in line))
-        console.print(table)
-    if not parts:
-        console.print("Made with the same code, settings, weights and packages.")
-    _print_numbers(a, b, console)
-    return 0
+@command(examples=["spin-bench diff results/mini/mini/table1 results/reference/mini/mini/table1"])
+@folders
+def diff(folders: tuple[str, ...]) -> int:
+    """Print which settings, versions and weights of two results folders differ, and which numbers moved."""
+    from spin_bench.cli.difference import print_difference
+    from spin_bench.cli.terminal import terminal
+    from spin_bench.config.paths import expanded
+    from spin_bench.core.errors import UserError
+    from spin_bench.report.results import read_results
 
-
-def _print_numbers(a: Results, b: Results, console: Console) -> None:
-    table = moves(a, b)
-    moved = table[table["moved"]]
-    if len(moved):
-        console.print(_moved_table(moved, b))
-    equal = int((table["mean_a"] == table["mean_b"]).sum())
-    within = len(table) - len(moved) - equal
-    console.print(
-        f"{len(moved)} of {len(table)} numbers moved beyond their intervals, {within} within, {equal} are equal."
-    )
-    for one, other, name in ((a, b, "A"), (b, a, "B")):
-        rows = [row.title for method, row in one.about.methods.items() if method not in other.about.methods]
-        columns = [record.title for metric, record in one.about.records.items() if metric not in other.about.records]
-        if rows or columns:
-            console.print(f"Only in {name}: {', '.join([*rows, *columns])}", markup=False)
-
-
-def _moved_table(moved: pd.DataFrame, b: Results) -> Table:
-    table = Table("method", "metric", title="Moved beyond both intervals", title_justify="left", title_style="bold")
-    for head in ("A", "B", "B − A, paired", "cases"):
-        table.add_column(head, justify="right")
-    for row in moved.itertuples():
-        record = b.about.records[str(row.metric)]
-        cells = [
-            _cell(row.mean_a, row.lo_a, row.hi_a, record),
-            _cell(row.mean_b, row.lo_b, row.hi_b, record),
-            _cell(row.diff, row.lo, row.hi, record),
-        ]
-        table.add_row(Text(b.about.methods[str(row.method)].title), Text(header(record)), *map(Text, cells), str(row.n))
-    return table
-
-
-def _cell(mean: float, lo: float, hi: float, record: MetricRecord) -> str:
-    return f"{number(mean, record.digits)} {interval(lo, hi, record.digits)}".rstrip()
+    if len(folders) != 2:
+        raise UserError(f"spin-bench diff takes two results folders, not {len(folders)}: spin-bench diff A B")
+    a, b = (read_results(expanded("folder", name)) for name in folders)
+    print_difference(a, b, terminal())
+    return DONE

@@ -1,20 +1,23 @@
-"""`spin-bench report FOLDER ...`: make tables, figures and pages of results again, from their folders alone."""
+"""`spin-bench report`: make tables, figures and pages of results again, from their folders alone."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from rich.console import Console
-
-from spin_bench.core.errors import UserError
-from spin_bench.report.render import render
+from spin_bench.cli.command import command, folders
+from spin_bench.cli.exit_codes import DONE
 
 
-def report_command(words: Sequence[str], console: Console) -> int:
-    """Needs neither the store nor a model; `UserError` for a folder that holds no results."""
-    if not words:
+@command(examples=["spin-bench report results/mini/mini/table1", "spin-bench report results/mini/mini/*"])
+@folders
+def report(folders: tuple[str, ...]) -> int:
+    """Draw tables, figures and pages again from results folders, which need neither the store nor a model."""
+    from spin_bench.cli.terminal import say, terminal
+    from spin_bench.config.paths import expanded
+    from spin_bench.core.errors import UserError
+    from spin_bench.report.render import render
+
+    if not folders:
         raise UserError("spin-bench report takes results folders: spin-bench report results/mini/mini/table1")
-    for folder in map(Path, words):
+    console = terminal()
+    for folder in (expanded("folder", name) for name in folders):
         for table in render(folder, width=console.width):
             console.print(table)
-        console.print(f"Open [bold]{folder / 'index.html'}[/bold]", soft_wrap=True)
-    return 0
+        say(console, "Open ", folder / "index.html")
+    return DONE

@@ -1,16 +1,19 @@
-"""`spin-bench sweep FOLDER ...`: results at several values of one setting, as curves with intervals and a table."""
+"""`spin-bench sweep`: results at several values of one setting, as curves with intervals and a table."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from rich.console import Console
-
-from spin_bench.report.sweep import find_results, write_sweep
+from spin_bench.cli.command import command, folders
+from spin_bench.cli.exit_codes import DONE
 
 
-def sweep_command(words: Sequence[str], console: Console) -> int:
-    """`words` are results folders, or folders that hold some; `UserError` where they do not differ in one number."""
-    folder = write_sweep(find_results([Path(word) for word in words]))
-    console.print((folder / "table.md").read_text("utf-8"), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"Table and figures: [bold]{folder}[/bold]", soft_wrap=True)
-    return 0
+@command(examples=["spin-bench sweep results/mini/mini/sweep-cfg", "spin-bench sweep results/a results/b results/c"])
+@folders
+def sweep(folders: tuple[str, ...]) -> int:
+    """Draw curves over the one setting in which results folders differ; a sweep itself is run by sweep=NAME."""
+    from spin_bench.cli.terminal import say, terminal
+    from spin_bench.config.paths import expanded
+    from spin_bench.report.sweep import find_results, write_sweep
+
+    folder = write_sweep(find_results([expanded("folder", name) for name in folders]))
+    console = terminal()
+    say(console, (folder / "table.md").read_text("utf-8"))
+    say(console, "Table and figures: ", folder)
+    return DONE

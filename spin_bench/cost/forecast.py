@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from spin_bench.config.settings import RunSettings, run_settings
+from spin_bench.config.settings import RunSettings
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.core.progress import watcher
@@ -14,7 +13,6 @@ from spin_bench.cost.operations import measured_rate, operations_per_row
 from spin_bench.cost.passes import Passes, count_passes
 from spin_bench.datasets.benchmarks import DatasetConfig, entries, load_cases
 from spin_bench.methods.registry import methods
-from spin_bench.metrics.registry import METRICS
 from spin_bench.mini.world import CANVAS
 from spin_bench.models.config import StackConfig
 from spin_bench.models.loading.load import DTYPES, choose_device, load_stack
@@ -26,12 +24,12 @@ MEMORY = "Memory: the same command with dry_run=true measures it."
 SLOWER = "Spin and Uni tune on small batches, which a fast card runs well below that rate: docs/paper-scale.md. "
 
 
-def forecast_table(config: DictConfig, console: Console) -> Table | str:
+def forecast_table(settings: RunSettings, console: Console) -> Table | str:
     """From passes counted on the embedded stack, their operations at the stack's own layout, and this device's rate.
 
     A sentence if the stack has no layout.
     """
-    settings, known = run_settings(config, methods(), METRICS), methods()
+    known = methods()
     if not settings.stack.layout:
         return f"Time and memory: stack {settings.stack.name} is small, a case takes seconds; see docs/cost.md"
     device, dtype = choose_device(settings.stack.device), DTYPES[settings.stack.dtype]

@@ -149,9 +149,9 @@ def test_bad_data_is_one_line_and_writes_nothing(
         (["valdate"], "unknown command 'valdate': did you mean 'validate'"),
         (["dataset=tficon"], "needs dataset.root="),
         (["nonsense=1"], "nonsense"),
-        (["steps=0"], "spin: steps=0: the models know 1000 timesteps: set steps from 1 to 1000"),
-        (["settings.uni_paint.steps=1001"], "uni_paint: steps=1001: the models know 1000 timesteps"),
-        (["+variants.spin={none: {title: none, steps: -1}}"], "none: steps=-1"),
+        (["steps=0"], "steps=0: must be at least 1"),
+        (["settings.uni_paint.steps=1001"], "settings.uni_paint.steps=1001: must be at most 1000"),
+        (["+variants.spin={none: {title: none, steps: -1}}"], "variants.spin.none.steps=-1: must be at least 1"),
     ],
 )
 def test_a_wrong_word_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture, arguments: list[str], message: str):

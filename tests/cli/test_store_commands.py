@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fake_runs import fake_run, pictures, table
 
-from spin_bench.cli.main import BAD_INPUT, DONE, main
+from spin_bench.cli.exit_codes import BAD_INPUT, DONE
+from spin_bench.cli.main import main
 from spin_bench.fold.results_folder import sign
 from spin_bench.models.stack import Stack
 from spin_bench.run.plan import plan

@@ -8,8 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from spin_bench.cli.main import BAD_INPUT, DONE, SOME_FAILED, compose, config_folder, main
-from spin_bench.cli.multirun import first_job, job_name
+from spin_bench.cli.exit_codes import BAD_INPUT, DONE, SOME_FAILED
+from spin_bench.cli.main import main
+from spin_bench.cli.multirun import LONGEST, job_name
+from spin_bench.config.compose import compose
+from spin_bench.config.words import config_folder, jobs, read_words
 from spin_bench.core.errors import PaintingError
 from spin_bench.methods.method import Method
 from spin_bench.methods.registry import methods
@@ -111,6 +114,11 @@ def test_an_unknown_preset_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_names_of_jobs_are_names_of_folders():
-    assert first_job(["-m", "method=a,b", "+x=1,2", "y=[1,2]", "~z"]) == ["method=a", "+x=1", "y=[1,2]", "~z"]
+    words = read_words(["limit=1,2", "+variants.spin.a.steps=3,4", "methods=[spin]", "steps=5"])
+    fixed = ["methods=[spin]", "steps=5"]
+    a, b = "+variants.spin.a.steps=3", "+variants.spin.a.steps=4"
+    assert jobs(words) == [["limit=1", a, *fixed], ["limit=2", a, *fixed], ["limit=1", b, *fixed]]
     assert job_name({"steps": 25, "method.lr": 5e-4}) == "steps-25,method.lr-0.0005"
     assert job_name({"dataset.domains": ["real", "sketch"]}) == "dataset.domains-real+sketch"
+    long = {"settings.spin.text": "a" * 300}
+    assert len(job_name(long)) <= LONGEST and job_name(long) != job_name({"settings.spin.text": "a" * 301})

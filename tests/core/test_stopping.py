@@ -11,7 +11,7 @@ import pytest
 import torch
 from fake_runs import Journal, fake_run, journal_of, table
 
-from spin_bench.cli.main import compose, guarded
+from spin_bench.cli.guarded import guarded
 from spin_bench.core.errors import FirstFailure, PaintingError
 from spin_bench.core.stopping import Stop, Stopped
 from spin_bench.models.stack import Stack
@@ -22,13 +22,13 @@ from spin_bench.run.work import work
 def _child(root: Path, results: Path, stack: Stack) -> None:
     torch.set_num_threads(1)
 
-    def command(*_: object) -> int:
+    def command() -> int:
         run = fake_run(root, results, stack, seconds=0.2)
         with run.stop.listening():
             work(run)
         return 0
 
-    os._exit(guarded(command, compose([]), None))
+    os._exit(guarded(command))
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

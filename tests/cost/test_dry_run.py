@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from spin_bench.cli.main import compose, main
+from spin_bench.cli.main import main
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.cost.dry_run import dry_run, shortened
 from spin_bench.methods.baselines.copy_paste import CopyPasteSettings

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from spin_bench.cli.main import compose, config_folder
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import run_settings
+from spin_bench.config.words import config_folder
 from spin_bench.core.case import Case
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fake_runs import fake_run, journal_of, pictures, table
 
-from spin_bench.cli.main import BAD_INPUT, SOME_FAILED, main
+from spin_bench.cli.exit_codes import BAD_INPUT, SOME_FAILED
+from spin_bench.cli.main import main
 from spin_bench.models.stack import Stack
 from spin_bench.run.painting import generate
 from spin_bench.run.plan import plan

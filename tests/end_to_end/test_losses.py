@@ -11,7 +11,8 @@ import pytest
 import torch
 from fake_runs import fake_run, pictures, table
 
-from spin_bench.cli.main import BAD_INPUT, DONE, main
+from spin_bench.cli.exit_codes import BAD_INPUT, DONE
+from spin_bench.cli.main import main
 from spin_bench.core.case import Case
 from spin_bench.models.stack import Stack
 from spin_bench.run.work import work

@@ -2,14 +2,15 @@
 
 import re
 import shlex
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
 from PIL import ImageChops
 
-from spin_bench.cli.main import COMMANDS, FILE_COMMANDS, compose
-from spin_bench.cli.multirun import first_job
+from spin_bench.cli.command import Command
+from spin_bench.cli.main import main
+from spin_bench.config.compose import compose
+from spin_bench.config.words import jobs, read_words
 from spin_bench.core.case import Case
 from spin_bench.models.stack import Stack
 
@@ -40,16 +41,14 @@ def test_the_example_of_a_method_paints(stack: Stack, cases: list[Case]):
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_command_is_one(line: str):
-    _, *words = shlex.split(line)
-    leading = list(takewhile(lambda word: "=" not in word and not word.startswith("-"), words))
-    if leading and leading[0] in FILE_COMMANDS:
-        return
-    if "--multirun" in words or any(word.startswith("sweep=") for word in words):
-        compose(first_job(words))
-        return
-    assert (" ".join(leading) or "run") in COMMANDS
-    compose(words[len(leading) :])
+def test_a_command_is_one(line: str, monkeypatch: pytest.MonkeyPatch):
+    given: list[dict] = []
+    monkeypatch.setattr(Command, "invoke", lambda self, context: given.append(context.params) or 0)
+    assert main(shlex.split(line)[1:]) == 0
+    words = given[0].get("words", ())
+    sweeping = given[0].get("multirun") or any(word.startswith("sweep=") for word in words)
+    for job in jobs(read_words(words)) if sweeping else [words]:
+        compose(job)
 
 
 def test_there_are_commands_to_try():

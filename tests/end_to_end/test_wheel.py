@@ -49,7 +49,7 @@ def test_training_stays_behind(site: Path):
 
 
 def test_its_configuration_is_its_own(site: Path):
-    code = "from spin_bench.cli.main import config_folder; print(config_folder())"
+    code = "from spin_bench.config.words import config_folder; print(config_folder())"
     assert in_wheel(site, code) == str(site / "spin_bench" / "conf")
 
 

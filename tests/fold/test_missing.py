@@ -12,7 +12,8 @@ import torch
 from fake_runs import fake_run, noise
 from PIL import Image
 
-from spin_bench.cli.main import SOME_FAILED, main
+from spin_bench.cli.exit_codes import SOME_FAILED
+from spin_bench.cli.main import main
 from spin_bench.core.case import Case
 from spin_bench.core.errors import PaintingError
 from spin_bench.fold.write import fold

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from spin_bench.cli.main import compose
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.core.case import Case
 from spin_bench.fold.frames import collect
@@ -103,7 +103,7 @@ def fake_run(root: Path, results: Path, stack: Stack, *overrides: str, seconds: 
     known = {name: method(name) for name in ("first", "second")}
     shared = {"higher_is_better": True, "range": (0.0, 1.0), "compares": "nothing"}
     scored = {f"m{i}": Metric(name=f"m{i}", title=f"m{i}", compute=compute(i), **shared) for i in range(metrics)}
-    fixed = ["dataset.domains=all", "methods=[first,second]", "samples=2", "batch_size=1", "samples_for={}"]
+    fixed = ["dataset.domains=all", "methods=[first,second]", "samples=2", "batch_size=1"]
     chosen = [f"dataset.root={root}", f"results_dir={results}", f"metrics=[{','.join(scored)}]", *fixed, *overrides]
     known = {**known, **methods()}
     run = prepare(run_settings(compose(chosen), known, scored), stack, known, scored, Console(quiet=True))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from spin_bench.cli.main import compose
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.methods.registry import methods
 from spin_bench.metrics.registry import METRICS

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from spin_bench.cli.main import compose
-from spin_bench.cli.run import run_command
+from spin_bench.cli.experiment import run_experiment
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import RunSettings, run_settings
 from spin_bench.core.errors import UserError
 from spin_bench.methods.registry import methods
@@ -46,8 +46,8 @@ def test_a_variant_goes_over_what_the_stack_overrides():
     [
         ("{spin: {oracle: {}}}", "variants.spin.oracle: the name is taken"),
         ("{spun: {}}", "unknown method in variants 'spun': did you mean 'spin'"),
-        ("{spin: {a: {stepz: 3}}}", "unknown setting of variants.spin.a 'stepz': did you mean 'steps'"),
-        ("{spin: {a: {embedding: 3}}}", 'variants.spin.a: wrong value type for field "embedding"'),
+        ("{spin: {a: {stepz: 3}}}", "unknown setting 'variants.spin.a.stepz': did you mean 'variants.spin.a.steps'"),
+        ("{spin: {a: {embedding: 3}}}", "variants.spin.a.embedding=3: must be a mapping"),
     ],
 )
 def test_a_wrong_variant_is_said_in_one_line(variants: str, message: str):
@@ -66,7 +66,7 @@ def test_variants_are_rows_and_equal_settings_are_painted_once(tmp_path: Path):
             f"results_dir={tmp_path}",
         ]
     )
-    assert run_command(config, Console(quiet=True)) == 0
+    assert run_experiment(config, Console(quiet=True)) == 0
     folder = tmp_path / "mini" / "mini" / "table1"
     table = (folder / "table.md").read_text()
     assert "| cut out " in table

@@ -12,7 +12,7 @@ from metric_values import noisy, values_of
 from PIL import Image, ImageOps
 from rich.console import Console
 
-from spin_bench.cli.main import compose
+from spin_bench.config.compose import compose
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
 from spin_bench.metrics.batch import Batch, context_box, reference_object, square_crop

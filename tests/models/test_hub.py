@@ -163,7 +163,7 @@ def test_a_run_fetches_what_it_needs_and_the_next_one_needs_no_hub(
 ):
     """The real command, told where the hub is by its own variables."""
     paint = ["experiment=table1", "methods=[blended_latent_diffusion,sd_inpaint]", "metrics=[mse_bg]", "limit=1"]
-    paint += ["steps=1", "samples=1", f"dataset.root={benchmark_root}", "reexec=false", *_stack(tmp_path)]
+    paint += ["steps=1", "samples=1", f"dataset.root={benchmark_root}", *_stack(tmp_path)]
     environment = {**os.environ, "HF_HOME": str(tmp_path / "home")}
     with served(Hub(dict(repositories))) as hub:
         said = _run({**environment, "HF_ENDPOINT": hub.url}, *paint, f"results_dir={tmp_path / 'first'}")

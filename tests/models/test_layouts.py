@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from spin_bench.cli.main import compose, main
+from spin_bench.cli.main import main
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import stack_config
 from spin_bench.core.errors import UserError
 from spin_bench.models.loading import guided_diffusion

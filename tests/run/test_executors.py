@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from fake_runs import fake_run, pictures, table
 
-from spin_bench.cli.main import BAD_INPUT, DONE, main
+from spin_bench.cli.exit_codes import BAD_INPUT, DONE
+from spin_bench.cli.main import main
 from spin_bench.config.executor import ExecutorConfig, Shard
 from spin_bench.core.errors import UserError
 from spin_bench.models.stack import Stack

@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from spin_bench.cli.main import DONE, SOME_FAILED, compose, main
+from spin_bench.cli.exit_codes import DONE, SOME_FAILED
+from spin_bench.cli.main import main
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.core.case import Case
 from spin_bench.core.errors import PaintingError, UserError

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
-from spin_bench.cli.main import compose
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.core.case import Case
 from spin_bench.methods.method import Method

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from spin_bench.cli.main import compose
+from spin_bench.config.compose import compose
 from spin_bench.config.settings import run_settings
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError

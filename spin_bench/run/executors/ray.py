@@ -13,6 +13,7 @@ from rich.console import Console
 
 from spin_bench.config.executor import ExecutorConfig
 from spin_bench.config.settings import RunSettings
+from spin_bench.core.allocator import keep_memory
 from spin_bench.core.errors import UserError
 from spin_bench.core.progress import watched
 from spin_bench.core.stopping import Stopped
@@ -31,6 +32,7 @@ class Worker:
     """An actor's state: a run of its own, made from the settings alone."""
 
     def __init__(self, settings: RunSettings):
+        keep_memory()
         torch.set_num_threads(settings.executor.threads)
         self.run = prepare(settings, load_stack(settings.stack), methods(), METRICS, Console(quiet=True))
         self.painters = Painters(self.run)
