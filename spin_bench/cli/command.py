@@ -20,7 +20,7 @@ class Command(click.Command):
     """A command with examples and exit codes."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), exits: Mapping[int, str] | None = None, **kwargs: Any):
-        super().__init__(*args, context_settings=HELP, **kwargs)
+        super().__init__(*args, **{**kwargs, "context_settings": HELP})
         self.examples = examples
         self.exits = {DONE: MEANINGS[DONE], BAD_INPUT: MEANINGS[BAD_INPUT], **(exits or {})}
 
@@ -56,7 +56,7 @@ class Group(click.Group):
     """Commands by name; a name that is none is answered with the nearest."""
 
     def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, context_settings=HELP, **kwargs)
+        super().__init__(*args, **{**kwargs, "context_settings": HELP})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args or ["--help"])

@@ -161,7 +161,7 @@ def _typed_method(schema: type, own: object, where: str, values: Mapping[str, An
 
 def _placed(stack: StackConfig, weights: str) -> StackConfig:
     folders = {name: getattr(stack, name) for name in ("root", "lock")}
-    there = {name: str(expanded(f"stack.{name}", folder)) for name, folder in folders.items() if folder}
+    there: dict[str, Any] = {name: str(expanded(f"stack.{name}", folder)) for name, folder in folders.items() if folder}
     return replace(stack, weights=weights, **there)
 
 

@@ -1,9 +1,11 @@
 """Plain values to frozen dataclasses, and what does not fit in one line that names it as the user wrote it."""
 
 import json
+from collections.abc import Hashable
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import GenericAlias
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -52,16 +54,18 @@ def typed(schema: type[T], values: object, where: str = "") -> T:
 
     `where` is what the user writes before the name of a setting, such as "settings.spin".
     """
+    adapter: TypeAdapter[tuple[T]] = _adapter(cast(Hashable, schema))
     try:
-        (checked,) = _adapter(schema).validate_json(json.dumps([values]))
+        (checked,) = adapter.validate_json(json.dumps([values]))
     except ValidationError as error:
         raise _in_words(error.errors(include_url=False)[0], schema, where) from error
     return checked
 
 
 @cache
-def _adapter(schema: type[T]) -> TypeAdapter[tuple[T]]:
-    return TypeAdapter(tuple[schema], config=STRICT)  # within a tuple, since a dataclass has no say in its own config
+def _adapter(schema: Any) -> TypeAdapter[tuple[Any]]:
+    within: Any = GenericAlias(tuple, (schema,))  # a tuple, since a dataclass has no say in its own config
+    return TypeAdapter(within, config=STRICT)
 
 
 def _in_words(fault: ErrorDetails, schema: type, where: str) -> UserError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from spin_bench.core.errors import UserError, unknown
 
@@ -83,6 +83,7 @@ def known_names() -> dict[str, list[str] | None]:
     """Names that stand at the top of the configuration; of groups their options, None where Python knows them."""
     path = config_folder() / "config.yaml"
     config = OmegaConf.load(path)
+    assert isinstance(config, DictConfig)
     groups = [str(name).partition("@") for entry in config.pop("defaults") for name in entry if entry != "_self_"]
     names: dict[str, list[str] | None] = {
         package or group: sorted(option.stem for option in (path.parent / group).glob("*.yaml")) or None

@@ -1,6 +1,5 @@
 """The encoders of a Stable Diffusion stack, which judge and guide: CLIP, LPIPS, a network that nobody here trained."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from spin_bench.models.published_encoders import DinoJudge, Fill, Lpips, open_cl
 from spin_bench.models.stack import ClipModel, Features, Perceptual
 
 
-def encoder_loaders(config: StackConfig, fill: Fill, device: torch.device) -> dict[str, Callable[[], Any] | None]:
+def encoder_loaders(config: StackConfig, fill: Fill, device: torch.device) -> dict[str, Any]:
     """How each encoder is made, by its part of the stack; `fill` gives the networks their weights."""
     return {
         "clip": partial(_clip, config, fill, device),
