@@ -1,6 +1,7 @@
 """How long the table of a run takes, method by method, as a table for the terminal."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
@@ -63,7 +64,8 @@ def operations(passes: Passes, per_row: Mapping[str, int]) -> int:
 
 def _embedded(console: Console) -> tuple[Stack, Case]:
     cases = load_cases(DatasetConfig(name="mini"), watcher(console), limit=1, canvas=CANVAS).cases
-    return load_stack(StackConfig(name="mini", canvas=CANVAS, device="cpu")), cases[0]
+    stack = load_stack(StackConfig(name="mini", canvas=CANVAS, device="cpu"))
+    return replace(stack, loaders=replace(stack.loaders, guide=stack.loaders.clip)), cases[0]
 
 
 def _cases(settings: RunSettings, console: Console) -> int:

@@ -7,7 +7,7 @@ costs about one forward; one that also gives the weights' gradients, which only 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass
 from math import ceil
 from typing import Any
 
@@ -38,11 +38,11 @@ class Passes:
 def count_passes(method: Method, settings: Any, images: int, *, stack: Stack, case: Case) -> Passes:
     """Count the passes of `method` for `images` images of a case: those of one batch, and what a second one adds.
 
-    `stack` is a small one and `case` fits it: a number of passes does not depend on the size of a picture. Raises what
-    the painter raises.
+    `stack` is a small one, with a guide of its own if that is to be told from its CLIP, and `case` fits it: a number of
+    passes does not depend on the size of a picture. What the stack's encoders keep means nothing afterwards. Raises
+    what the painter raises.
     """
     together = method.batch(settings) if method.batch else 1
-    stack = replace(stack, loaders=replace(stack.loaders, guide=stack.loaders.guide or stack.loaders.clip))
     lent = method.lend(stack, settings)
     modules = networks(lent, method.parts(settings) or PARTS)
     # The first time warms up: what is kept for all cases, such as the vocabulary's words, is no case's.
