@@ -1,7 +1,7 @@
 """Distances of two sets of pictures, as functions of their features (n, width).
 
 A few hundred pictures are the rule here, so the kernel distances come first: their unbiased form has no bias at any
-size. Frechet distance is refused below FID_IMAGES.
+size. Frechet distance is refused below `spin_bench.metrics.sets.FID_IMAGES`.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,6 @@ from torchmetrics.image.kid import maximum_mean_discrepancy, poly_mmd
 
 from spin_bench.core.errors import UserError
 
-FID_IMAGES = 2048  # the width of Inception's features: with fewer pictures their covariance is singular
 CMMD_BANDWIDTH = 10.0
 CMMD_SCALE = 1000.0
 SUBSETS = 100
@@ -58,30 +57,17 @@ def kid_of_unit(a: Tensor, b: Tensor) -> Tensor:
 def clip_mmd(a: Tensor, b: Tensor) -> Tensor:
     """1000 times the unbiased squared MMD of an RBF kernel of bandwidth 10, on CLIP features; sets of equal size.
 
-    The distance of `cmmd` without its bias, which is of the size of the value itself at a few hundred pictures.
+    CMMD (Jayasumana et al. 2024) without its bias, which is of the size of the value itself at a few hundred pictures.
     """
     a, b = _checked(a, b)
     kernels = [rbf_kernel(*pair, CMMD_BANDWIDTH) for pair in ((a, a), (a, b), (b, b))]
     return CMMD_SCALE * maximum_mean_discrepancy(*kernels)
 
 
-def cmmd(a: Tensor, b: Tensor) -> Tensor:
-    """CMMD as published (Jayasumana et al. 2024, google-research/cmmd): the biased, minimum-variance form."""
-    a, b = _checked(a, b)
-    within_a, across, within_b = (rbf_kernel(*pair, CMMD_BANDWIDTH).mean() for pair in ((a, a), (a, b), (b, b)))
-    return CMMD_SCALE * (within_a + within_b - 2 * across)
-
-
 def frechet(a: Tensor, b: Tensor) -> Tensor:
     """Frechet distance of two Gaussians fitted to the rows (Heusel et al. 2017), by torchmetrics."""
     a, b = _checked(a, b, equal=False)
     return _compute_fid(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
-
-
-def check_fid(images: int) -> None:
-    """Raise `UserError` if a set is too small for FID, whose estimate would then be mostly bias."""
-    if images < FID_IMAGES:
-        raise UserError(f"FID needs at least {FID_IMAGES:,} images a set, here are {images:,}: use kid or clip_mmd")
 
 
 def over_subsets(

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spin_bench.core.errors import unknown
+from spin_bench.core.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+FID_IMAGES = 2048  # the width of Inception's features: with fewer pictures their covariance is singular
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,6 @@ def known_distances(names: Sequence[str]) -> list[str]:
 
 
 def check_sizes(names: Sequence[str], images: int) -> None:
-    """Raise `UserError` if sets of so few pictures have no such distance."""
-    if "fid" in names:
-        from spin_bench.metrics.set_level import check_fid
-
-        check_fid(images)
+    """Raise `UserError` if a set is too small for FID, whose estimate would then be mostly bias."""
+    if "fid" in names and images < FID_IMAGES:
+        raise UserError(f"FID needs at least {FID_IMAGES:,} images a set, here are {images:,}: use kid or clip_mmd")

@@ -11,19 +11,15 @@ from spin_bench.core.errors import UserError
 from spin_bench.metrics.set_level import (
     CMMD_BANDWIDTH,
     CMMD_SCALE,
-    FID_IMAGES,
-    check_fid,
     clip_mmd,
-    cmmd,
     frechet,
     kid,
     kid_of_unit,
     over_subsets,
-    rbf_kernel,
 )
-from spin_bench.metrics.sets import check_sizes, known_distances
+from spin_bench.metrics.sets import FID_IMAGES, check_sizes, known_distances
 
-DISTANCES = (kid, clip_mmd, cmmd)
+DISTANCES = (kid, clip_mmd)
 
 
 def _set(n: int, *, width: int = 16, shift: float = 0.0, seed: int = 0) -> Tensor:
@@ -33,11 +29,11 @@ def _set(n: int, *, width: int = 16, shift: float = 0.0, seed: int = 0) -> Tenso
     return torch.nn.functional.normalize(rows, dim=1)
 
 
-def _loops(a: np.ndarray, b: np.ndarray, kernel, *, unbiased: bool) -> float:
-    """Squared MMD, one pair at a time (Gretton et al. 2012, equations 3 and 5)."""
+def _loops(a: np.ndarray, b: np.ndarray, kernel) -> float:
+    """Unbiased squared MMD, one pair at a time (Gretton et al. 2012, equation 3)."""
 
     def within(rows: np.ndarray) -> float:
-        pairs = [(i, j) for i in range(len(rows)) for j in range(len(rows)) if not (unbiased and i == j)]
+        pairs = [(i, j) for i in range(len(rows)) for j in range(len(rows)) if i != j]
         return float(np.mean([kernel(rows[i], rows[j]) for i, j in pairs]))
 
     return within(a) + within(b) - 2 * float(np.mean([kernel(x, y) for x in a for y in b]))
@@ -53,7 +49,7 @@ def _gaussian(x: np.ndarray, y: np.ndarray) -> float:
 
 def test_kid_of_unit_features_is_the_cubic_kernel_of_cosines():
     a, b = (torch.nn.functional.normalize(_set(6, seed=seed), dim=1) for seed in (1, 2))
-    expected = _loops(a.numpy(), b.numpy(), lambda u, v: (u @ v + 1) ** 3, unbiased=True)
+    expected = _loops(a.numpy(), b.numpy(), lambda u, v: (u @ v + 1) ** 3)
     assert kid_of_unit(a, b).item() == pytest.approx(expected, rel=1e-6)
     assert kid_of_unit(a, b) > 10 * kid(a, b).abs()
 
@@ -61,27 +57,16 @@ def test_kid_of_unit_features_is_the_cubic_kernel_of_cosines():
 def test_distances_are_their_definitions():
     a, b = _set(9), _set(9, shift=1.0, seed=1)
     x, y = a.numpy(), b.numpy()
-    assert kid(a, b).item() == pytest.approx(_loops(x, y, _cubic, unbiased=True), rel=1e-9)
-    assert clip_mmd(a, b).item() == pytest.approx(CMMD_SCALE * _loops(x, y, _gaussian, unbiased=True), rel=1e-6)
-    assert cmmd(a, b).item() == pytest.approx(CMMD_SCALE * _loops(x, y, _gaussian, unbiased=False), rel=1e-6)
+    assert kid(a, b).item() == pytest.approx(_loops(x, y, _cubic), rel=1e-9)
+    assert clip_mmd(a, b).item() == pytest.approx(CMMD_SCALE * _loops(x, y, _gaussian), rel=1e-6)
 
 
-def test_cmmd_of_two_points_in_closed_form():
+def test_clip_mmd_of_two_points_in_closed_form():
     distance = 3.0
     a = torch.zeros(4, 2)
     b = torch.tensor([[distance, 0.0]]).expand(4, 2)
     expected = CMMD_SCALE * (2 - 2 * np.exp(-(distance**2) / (2 * CMMD_BANDWIDTH**2)))
-    assert cmmd(a, b).item() == pytest.approx(expected, rel=1e-12)
     assert clip_mmd(a, b).item() == pytest.approx(expected, rel=1e-12)  # no spread within a set, so no bias
-
-
-def test_the_bias_of_the_published_form_falls_with_the_number_of_pictures():
-    """Biased minus unbiased is (1 - mean off-diagonal k) / n, summed over both sets."""
-    a, b = _set(40), _set(40, seed=1)
-    off = ~torch.eye(40, dtype=torch.bool)
-    bias = sum((1 - rbf_kernel(rows, rows, CMMD_BANDWIDTH)[off].mean().item()) / 40 for rows in (a, b))
-    assert (cmmd(a, b) - clip_mmd(a, b)).item() == pytest.approx(CMMD_SCALE * bias, rel=1e-9)
-    assert bias * CMMD_SCALE > abs(clip_mmd(a, b).item())  # at 40 pictures of one distribution it is the larger part
 
 
 def test_the_unbiased_forms_are_zero_on_average_between_sets_of_one_distribution():
@@ -106,7 +91,6 @@ def test_order_and_side_do_not_matter(seed: int):
 
 def test_equal_sets_are_at_no_distance():
     a = _set(12)
-    assert cmmd(a, a).item() == pytest.approx(0, abs=1e-9)
     assert kid(a, a).item() <= 0  # the unbiased form leaves the diagonal out, and so falls below zero
     assert clip_mmd(a, a).item() <= 0
 
@@ -116,7 +100,7 @@ def test_subsets_enclose_the_whole_and_repeat():
     score = over_subsets(a, b, kid)
     assert score.size == 45 and score.subsets == 100
     assert score.lo < score.mean < score.hi
-    whole = _loops(a.numpy(), b.numpy(), _cubic, unbiased=True)
+    whole = _loops(a.numpy(), b.numpy(), _cubic)
     assert score.mean == pytest.approx(whole, abs=(score.hi - score.lo) / 10)  # unbiased; about 4 standard errors
     assert over_subsets(a, b, kid) == score
     assert over_subsets(a, b, kid, seed=1) != score
@@ -126,8 +110,8 @@ def test_subsets_enclose_the_whole_and_repeat():
 
 def test_a_subset_of_everything_has_one_value():
     a, b = _set(10), _set(10, seed=1)
-    score = over_subsets(a, b, cmmd, size=10, subsets=5)
-    assert score.lo == pytest.approx(score.hi, rel=1e-9) and score.mean == pytest.approx(cmmd(a, b).item(), rel=1e-9)
+    score = over_subsets(a, b, kid, size=10, subsets=5)
+    assert score.lo == pytest.approx(score.hi, rel=1e-9) and score.mean == pytest.approx(kid(a, b).item(), rel=1e-9)
 
 
 def test_frechet_is_its_formula_where_covariances_commute():
@@ -138,14 +122,14 @@ def test_frechet_is_its_formula_where_covariances_commute():
 
 
 def test_fid_is_refused_below_its_size():
-    check_fid(FID_IMAGES)
+    check_sizes(["fid"], FID_IMAGES)
     check_sizes(["kid", "clip_mmd"], 4)
     with pytest.raises(UserError, match="at least 2,048 images a set, here are 332"):
         check_sizes(["kid", "fid"], 332)
     with pytest.raises(UserError, match="unknown set-level metric 'kdi': did you mean 'kid'"):
         known_distances(["kdi"])
     with pytest.raises(UserError, match=r"at least 2,048 images a set, here are 2,047: use kid"):
-        check_fid(FID_IMAGES - 1)
+        check_sizes(["fid"], FID_IMAGES - 1)
 
 
 @pytest.mark.parametrize(
