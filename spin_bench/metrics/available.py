@@ -21,7 +21,7 @@ def usable(
     names: Sequence[str], metrics: Mapping[str, Metric | CaseMetric], stack: Stack, encoders: Encoders
 ) -> tuple[str, ...]:
     """Return those of `names` whose encoder loads and warn of the others; `UserError` if none is left."""
-    reasons = unusable(names, metrics, stack, encoders)
+    reasons = {name: reason for name in names if (reason := _lacking(metrics[name], stack, encoders))}
     left = tuple(name for name in names if name not in reasons)
     if not left:
         raise UserError("; ".join(dict.fromkeys(reasons.values())))
@@ -29,14 +29,6 @@ def usable(
         without = ", ".join(name for name in names if reasons.get(name) == reason)
         log.warning("%s left out: %s; going on with %s", without, reason, ", ".join(left))
     return left
-
-
-def unusable(
-    names: Sequence[str], metrics: Mapping[str, Metric | CaseMetric], stack: Stack, encoders: Encoders
-) -> dict[str, str]:
-    """Say why metrics cannot be computed here: name -> reason, for those of `names` whose encoder does not load."""
-    reasons = {name: _lacking(metrics[name], stack, encoders) for name in names}
-    return {name: why for name, why in reasons.items() if why}
 
 
 def _lacking(metric: Metric | CaseMetric, stack: Stack, encoders: Encoders) -> str:

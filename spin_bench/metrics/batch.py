@@ -46,16 +46,20 @@ def square_crop(image: Tensor, box: tuple[int, int, int, int]) -> Tensor:
 
 def reference_object(case: Case) -> Tensor:
     """Cut the reference's object out on mid-grey, the whole photo if it has no mask: (1, 3, CROP_SIDE, CROP_SIDE)."""
-    image = to_tensor(case.reference)
     box = case.reference_mask.getbbox() if case.reference_mask else None
     if case.reference_mask is None or box is None:
-        return square_crop(image, (0, 0, *case.reference.size))
-    return square_crop(image * mask_to_tensor(case.reference_mask), box)
+        return reference_photo(case)
+    return square_crop(to_tensor(case.reference) * mask_to_tensor(case.reference_mask), box)
 
 
 def reference_photo(case: Case) -> Tensor:
     """Pad the whole reference to a square, surroundings and all: (1, 3, CROP_SIDE, CROP_SIDE)."""
     return square_crop(to_tensor(case.reference), (0, 0, *case.reference.size))
+
+
+def scene(case: Case) -> Tensor:
+    """Return the whole untouched background: (1, 3, H, W)."""
+    return to_tensor(case.background)
 
 
 def check_sizes(case: Case, painted: Image.Image) -> None:
@@ -115,7 +119,7 @@ class Batch:
     def masks(self) -> Tensor:
         return torch.cat([mask_to_tensor(case.mask) for case in self.cases])
 
-    @cached_property
+    @property
     def references(self) -> Tensor:
         """`reference_object` of every case, (n, 3, CROP_SIDE, CROP_SIDE)."""
         return self.once("reference object", reference_object, lambda pictures: pictures)
@@ -126,24 +130,14 @@ class Batch:
         return self._cut(case.box for case in self.cases)
 
     @cached_property
-    def contexts(self) -> Tensor:
-        """The enlarged box of every painted picture, (n, 3, CROP_SIDE, CROP_SIDE)."""
-        return self._cut(context_box(case.box, case.mask.width) for case in self.cases)
-
-    @cached_property
     def clip_crops(self) -> Tensor:
         """CLIP features of `crops`, (n, width) of unit length, as all features below."""
         return self.stack.clip.encode_image(self.crops)
 
     @cached_property
-    def clip_references(self) -> Tensor:
-        """CLIP features of `references`."""
-        return self.once("clip of reference object", reference_object, self.stack.clip.encode_image)
-
-    @cached_property
-    def clip_photos(self) -> Tensor:
-        """CLIP features of the whole reference photos."""
-        return self.once("clip of reference photo", reference_photo, self.stack.clip.encode_image)
+    def clip_contexts(self) -> Tensor:
+        """CLIP features of the enlarged box of every painted picture."""
+        return self.stack.clip.encode_image(self._cut(context_box(case.box, case.mask.width) for case in self.cases))
 
     @cached_property
     def clip_images(self) -> Tensor:
@@ -163,56 +157,9 @@ class Batch:
         return clip.encode_image(self.images), None
 
     @cached_property
-    def clip_scenes(self) -> Tensor:
-        """CLIP features of the whole untouched backgrounds."""
-        return self.once("clip of scene", lambda case: to_tensor(case.background), self.stack.clip.encode_image)
-
-    @cached_property
-    def clip_scene_crops(self) -> Tensor:
-        """CLIP features of the mask's tight box of the untouched backgrounds."""
-        return self.once(
-            "clip of scene crop",
-            lambda case: square_crop(to_tensor(case.background), case.box),
-            self.stack.clip.encode_image,
-        )
-
-    @cached_property
     def clip_prompts(self) -> Tensor:
         """CLIP features of the prompts."""
         return self.shared.texts([case.prompt for case in self.shared.cases])[self._rows]
-
-    @cached_property
-    def clip_truths(self) -> Tensor:
-        """CLIP features of the true composites' crops; NaN if the benchmark does not know them."""
-
-        def crop(case: Case) -> Tensor:
-            truth = (
-                torch.full((1, 3, *case.mask.size[::-1]), torch.nan) if case.truth is None else to_tensor(case.truth)
-            )
-            return square_crop(truth, case.box)
-
-        return self.once("clip of truth", crop, self.stack.clip.encode_image)
-
-    @cached_property
-    def clip_contexts(self) -> tuple[Tensor, Tensor]:
-        """CLIP features of the enlarged box in the painted pictures and in the untouched backgrounds."""
-        encode = self.stack.clip.encode_image
-        untouched = self.once(
-            "clip of context",
-            lambda case: square_crop(to_tensor(case.background), context_box(case.box, case.mask.width)),
-            encode,
-        )
-        return encode(self.contexts), untouched
-
-    @cached_property
-    def judge_crops(self) -> Tensor:
-        """ImageNet features of `crops`."""
-        return self.stack.judge(self.crops)
-
-    @cached_property
-    def judge_references(self) -> Tensor:
-        """ImageNet features of `references`."""
-        return self.once("judge of reference object", reference_object, self.stack.judge)
 
     @cached_property
     def _rows(self) -> list[int]:
@@ -225,3 +172,8 @@ class Batch:
     def once(self, kind: str, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
         """Encode one picture a case and repeat its features for each of the case's images; `kind` names the pair."""
         return self.shared.of(kind, picture_of, encode)[self._rows]
+
+    def clip_of(self, picture_of: Callable[[Case], Tensor]) -> Tensor:
+        """CLIP features of one picture a case, kept by the name of the function that makes it."""
+        kind = f"clip of {picture_of.__module__}.{picture_of.__qualname__}"
+        return self.once(kind, picture_of, self.stack.clip.encode_image)

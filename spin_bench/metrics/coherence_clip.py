@@ -14,9 +14,10 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
-from spin_bench.metrics.batch import Batch, PatchClip, context_box, square_crop
+from spin_bench.metrics.batch import Batch, PatchClip, context_box, scene, square_crop
+from spin_bench.metrics.coherence_pixels import mean_across
 from spin_bench.metrics.faults import SEAMS, SEAMS_AND_STYLES, STYLES
-from spin_bench.metrics.metric import BOX, CROPPED, by_clip, by_words
+from spin_bench.metrics.metric import BOX, CROPPED, OF_CROP, by_clip, by_words
 from spin_bench.models.stack import ClipModel
 
 TEMPERATURE = 100.0  # what CLIP multiplies its cosines with
@@ -30,54 +31,46 @@ THINGS = ("a cat", "a dog", "a car", "a tree", "a house", "a bird", "an apple", 
 GOOD = ("a natural seamless photo", "a harmonious picture", "a picture painted in one piece")
 BAD = ("a badly pasted collage", "a picture with a pasted patch", "a picture of two pieces that do not match")
 
-_CONTEXT = "box of the mask enlarged 1.5 times inside the picture, padded to a square with mid-grey"
+_OF_CONTEXT = {
+    "crop": "box of the mask enlarged 1.5 times inside the picture, padded to a square with mid-grey",
+    "resize": CROPPED,
+}
 _by_clip = partial(by_clip, claims=SEAMS_AND_STYLES)
 _by_words = partial(by_words, claims=SEAMS_AND_STYLES)
 
 
-@_by_clip(
-    title="scene agreement",
-    compares="painted picture and background, whole",
-)
+@_by_clip(title="scene agreement", compares="painted picture and background, whole")
 def coherence_scene(batch: Batch) -> Tensor:
     """K1: E(G)·E(S) of the whole pictures."""
-    return (batch.clip_images * batch.clip_scenes).sum(1)
+    return (batch.clip_images * batch.clip_of(scene)).sum(1)
 
 
 @_by_clip(
+    **OF_CROP,
     title="in-out agreement",
     compares="painted crop with the background, the mask filled with the mean colour of the rest",
-    crop=BOX,
-    resize=CROPPED,
 )
 def coherence_in_out(batch: Batch) -> Tensor:
     """K2: E(the mask's crop of G)·E(S with M filled by the mean colour of the rest)."""
 
     def surround(case: Case) -> Tensor:
-        scene, keep = to_tensor(case.background), 1 - mask_to_tensor(case.mask)
-        mean = (scene * keep).sum((2, 3), keepdim=True) / keep.sum().clamp(min=1)
-        return scene * keep + mean * (1 - keep)
+        whole, keep = scene(case), 1 - mask_to_tensor(case.mask)
+        mean = (whole * keep).sum((2, 3), keepdim=True) / keep.sum().clamp(min=1)
+        return whole * keep + mean * (1 - keep)
 
-    return (batch.clip_crops * batch.once("clip of surround", surround, batch.stack.clip.encode_image)).sum(1)
+    return (batch.clip_crops * batch.clip_of(surround)).sum(1)
 
 
-@_by_clip(
-    title="context agreement",
-    compares="painted picture with its background",
-    crop=_CONTEXT,
-    resize=CROPPED,
-)
+@_by_clip(**_OF_CONTEXT, title="context agreement", compares="painted picture with its background")
 def coherence_context(batch: Batch) -> Tensor:
     """K3 without its baseline: agreement of the context crops of G and S."""
-    painted, scene = batch.clip_contexts
-    return (painted * scene).sum(1)
+    return (batch.clip_contexts * batch.clip_of(scene_context)).sum(1)
 
 
 @_by_clip(
+    **_OF_CONTEXT,
     title="context gain",
     compares="painted picture with its background, less the same of the stretched reference pasted",
-    crop=_CONTEXT,
-    resize=CROPPED,
 )
 def coherence_gain(batch: Batch) -> Tensor:
     """K3: agreement of the context crops of G and S, less that of a collage of the stretched reference."""
@@ -89,8 +82,7 @@ def coherence_gain(batch: Batch) -> Tensor:
         pasted = Image.composite(layer, case.background, case.mask)
         return square_crop(to_tensor(pasted), context_box(case.box, case.mask.width))
 
-    painted, scene = batch.clip_contexts
-    return ((painted - batch.once("clip of collage", collage, batch.stack.clip.encode_image)) * scene).sum(1)
+    return ((batch.clip_contexts - batch.clip_of(collage)) * batch.clip_of(scene_context)).sum(1)
 
 
 @_by_clip(
@@ -110,18 +102,17 @@ def coherence_seam(batch: Batch) -> Tensor:
     painted = batch.clip_patches
     if painted is None or not isinstance(clip, PatchClip):
         return torch.full((len(batch.images),), torch.nan)
-    scene = batch.once("patches of scene", lambda case: to_tensor(case.background), clip.encode_patches)
+    untouched = batch.once("patches of scene", scene, clip.encode_patches)
     high, wide = painted.shape[-2:]
     inside = (F.adaptive_avg_pool2d(batch.masks, (high, wide)) >= 0.5).float().to(painted.device)
-    return _across(painted, inside) - _across(scene, inside)
+    return _across(painted, inside) - _across(untouched, inside)
 
 
 @_by_words(
+    **_OF_CONTEXT,
     title="antonyms",
     range=(0.0, 1.0),
     compares="painted picture with three texts of seamless pictures, as a share of them and three of collages",
-    crop=_CONTEXT,
-    resize=CROPPED,
     source="Wang et al. 2023 (CLIP-IQA), the words ours",
 )
 def coherence_antonyms(batch: Batch) -> Tensor:
@@ -130,15 +121,13 @@ def coherence_antonyms(batch: Batch) -> Tensor:
     Wang et al., "Exploring CLIP for Assessing the Look and Feel of Images", AAAI 2023; the words are ours.
     """
     good, bad = (F.normalize(batch.shared.texts(list(words)).mean(0), dim=0) for words in (GOOD, BAD))
-    painted, _ = batch.clip_contexts
-    return torch.sigmoid(TEMPERATURE * painted @ (good - bad))
+    return torch.sigmoid(TEMPERATURE * batch.clip_contexts @ (good - bad))
 
 
 @_by_words(
+    **OF_CROP,
     title="style agreement",
     compares="painted crop with the background's, along the words of four styles",
-    crop=BOX,
-    resize=CROPPED,
     claims=STYLES,
 )
 def coherence_style(batch: Batch) -> Tensor:
@@ -149,7 +138,7 @@ def coherence_style(batch: Batch) -> Tensor:
     """
     styles = _styles(batch)
     axes = styles - styles.mean(0)
-    return F.cosine_similarity(batch.clip_crops @ axes.T, batch.clip_scene_crops @ axes.T)
+    return F.cosine_similarity(batch.clip_crops @ axes.T, batch.clip_of(scene_crop) @ axes.T)
 
 
 @_by_words(
@@ -166,17 +155,16 @@ def coherence_directional(batch: Batch) -> Tensor:
     """
     styles = _styles(batch)
     source = styles[(batch.clip_prompts @ styles.T).argmax(1)]
-    change = batch.clip_images - batch.clip_scenes
+    change = batch.clip_images - batch.clip_of(scene)
     cosine = F.cosine_similarity(change, batch.clip_prompts - source)
     return cosine.masked_fill(change.norm(dim=1) < 1e-6, torch.nan)
 
 
 @_by_clip(
+    **_OF_CONTEXT,
     title="frame consistency",
     range=(0.0, 1.0),
     compares="painted picture with its background, mean over the whole and a crop, negatives as 0",
-    crop=_CONTEXT,
-    resize=CROPPED,
     source="Huang et al. 2024 (VBench, background consistency)",
 )
 def coherence_frame(batch: Batch) -> Tensor:
@@ -184,8 +172,7 @@ def coherence_frame(batch: Batch) -> Tensor:
 
     VBench's background consistency (Huang et al., CVPR 2024), with S as the frame that G follows.
     """
-    painted, scene = batch.clip_contexts
-    return ((painted * scene).sum(1).clamp(min=0) + coherence_scene(batch).clamp(min=0)) / 2
+    return (coherence_context(batch).clamp(min=0) + coherence_scene(batch).clamp(min=0)) / 2
 
 
 @_by_words(
@@ -201,6 +188,16 @@ def coherence_style_seam(batch: Batch) -> Tensor:
     return (coherence_style(batch) + coherence_seam(batch)) / 2
 
 
+def scene_crop(case: Case) -> Tensor:
+    """Cut the mask's box out of the untouched background: (1, 3, CROP_SIDE, CROP_SIDE)."""
+    return square_crop(scene(case), case.box)
+
+
+def scene_context(case: Case) -> Tensor:
+    """Cut the enlarged box out of the untouched background: (1, 3, CROP_SIDE, CROP_SIDE)."""
+    return square_crop(scene(case), context_box(case.box, case.mask.width))
+
+
 def _styles(batch: Batch) -> Tensor:
     """One feature a style, the mean over its words and all THINGS; (styles, width) of unit length."""
     words = [template.format(thing) for templates in STYLE_WORDS for template in templates for thing in THINGS]
@@ -210,11 +207,9 @@ def _styles(batch: Batch) -> Tensor:
 def _across(features: Tensor, inside: Tensor) -> Tensor:
     """Mean cosine of the neighbours in (n, c, h, w) of which `inside` (n, 1, h, w) holds one; NaN without any."""
     features = F.normalize(features, dim=1)
-    total = count = torch.zeros(len(features), device=features.device)
-    for dim in (2, 3):
+
+    def cosine(dim: int) -> Tensor:
         length = features.shape[dim] - 1
-        cosine = (features.narrow(dim, 1, length) * features.narrow(dim, 0, length)).sum(1, keepdim=True)
-        crossing = inside.diff(dim=dim).abs()
-        total = total + (cosine.clamp(min=0) * crossing).sum((1, 2, 3))
-        count = count + crossing.sum((1, 2, 3))
-    return total / count
+        return (features.narrow(dim, 1, length) * features.narrow(dim, 0, length)).sum(1, keepdim=True).clamp(min=0)
+
+    return mean_across(inside, cosine)

@@ -4,6 +4,7 @@ In the formulas G is the painted picture, S the untouched background, M the mask
 canvas of 64 and scale with it.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.faults import LINES, SCENE, SEAMS, STYLES
 from spin_bench.metrics.metric import metric
-from spin_bench.metrics.preservation import FULL_MASK
+from spin_bench.metrics.preservation import FULL_MASK, or_nan, perceptual_where
 
 RING = 2  # px, width of the bands on both sides of the mask's border
 EPSILON = 1e-6
@@ -28,7 +29,6 @@ _by_stages = partial(
     _by_pixels,
     range=SHARES,
     encoder="stages",
-    uses=("stages",),
     mask="inside and outside, averaged down to the stages of the network",
     claims=STYLES,
 )
@@ -77,7 +77,7 @@ def coherence_statistics(batch: Batch) -> Tensor:
 def coherence_colour(batch: Batch) -> Tensor:
     """Distance of mean and standard deviation of CIELAB in M (of G) and out of M (of S)."""
     a, b = _statistics(_lab(batch.images), batch.masks), _statistics(_lab(batch.backgrounds), 1 - batch.masks)
-    return _or_nan((a - b).norm(dim=1), 1 - batch.masks)
+    return or_nan((a - b).norm(dim=1), 1 - batch.masks)
 
 
 @_by_pixels(
@@ -121,7 +121,6 @@ def coherence_jump(batch: Batch) -> Tensor:
     title="ring distance",
     range=(0, 4),
     encoder="perceptual",
-    uses=("perceptual",),
     compares="painted picture with its background in a ring of 4 px (of 64) outside the mask",
     mask="all but the ring mid-grey in both",
     claims=SCENE,
@@ -129,7 +128,7 @@ def coherence_jump(batch: Batch) -> Tensor:
 def coherence_ring(batch: Batch) -> Tensor:
     """Perceptual distance of G and S in a ring outside the mask, everything else grey: what bled over the border."""
     ring = grown(batch.masks, _px(batch, 2 * RING)) - batch.masks
-    return _or_nan(batch.stack.perceptual(batch.images * ring, batch.backgrounds * ring).cpu(), ring)
+    return perceptual_where(batch, ring)
 
 
 def _stages(batch: Batch) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
@@ -178,14 +177,22 @@ def shrunk(masks: Tensor, width: int) -> Tensor:
     return 1 - grown(1 - masks, width)
 
 
+def mean_across(inside: Tensor, of_pairs: Callable[[int], Tensor]) -> Tensor:
+    """Average over the neighbours of which `inside` (n, 1, H, W) holds one: (n,); NaN without any.
+
+    `of_pairs(dim)` is a value for every two neighbours along dimension 2 or 3, one row or column fewer than `inside`.
+    """
+    total = count = torch.zeros(len(inside), device=inside.device)
+    for dim in (2, 3):
+        crossing = inside.diff(dim=dim).abs()
+        total = total + (of_pairs(dim) * crossing).sum((1, 2, 3))
+        count = count + crossing.sum((1, 2, 3))
+    return total / count
+
+
 def _step(pictures: Tensor, masks: Tensor) -> Tensor:
     """Mean distance of neighbouring pixels of which `masks` holds one; NaN if there are none."""
-    total, count = torch.zeros(len(pictures)), torch.zeros(len(pictures))
-    for dim in (2, 3):
-        crossing = masks.diff(dim=dim).abs()
-        total += (pictures.diff(dim=dim).norm(dim=1, keepdim=True) * crossing).sum((1, 2, 3))
-        count += crossing.sum((1, 2, 3))
-    return total / count
+    return mean_across(masks, lambda dim: pictures.diff(dim=dim).norm(dim=1, keepdim=True))
 
 
 def _jump(pictures: Tensor, masks: Tensor, sigma: int) -> Tensor:
@@ -202,7 +209,3 @@ def _blur(pictures: Tensor, sigma: int) -> Tensor:
     flat = pictures.flatten(0, 1)[:, None]
     flat = F.conv2d(flat, kernel.view(1, 1, -1, 1), padding=(3 * sigma, 0))
     return F.conv2d(flat, kernel.view(1, 1, 1, -1), padding=(0, 3 * sigma))[:, 0].unflatten(0, pictures.shape[:2])
-
-
-def _or_nan(values: Tensor, weights: Tensor) -> Tensor:
-    return values.masked_fill(weights.flatten(1).sum(1) == 0, torch.nan)

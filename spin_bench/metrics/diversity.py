@@ -28,7 +28,6 @@ def mean_pairwise_distance(images: Tensor, distance: Perceptual) -> float:
     higher_is_better=True,
     range=(0, 4),
     encoder="perceptual",
-    uses=("perceptual",),
     compares="painted crops of one case with each other, mean over all pairs",
     crop=BOX,
     resize="bicubic, antialiased, to 128 px",

@@ -14,12 +14,16 @@ from spin_bench.metrics.extra_encoders import ENCODERS
 from spin_bench.models.stack import Stack
 
 COSINE = (-1.0, 1.0)  # the range of a cosine
-PERCENT = (0.0, 100.0)
 OF_THE_STACK = ("clip", "perceptual")  # encoders that differ from stack to stack
 TEXT = ("clip", "tokenizer")  # parts that a comparison with words uses
 BOX = "tight box of the mask, padded to a square with mid-grey"
 CROPPED = "bicubic, antialiased, to 128 px, then the encoder's own"
-ON_GREY = "reference on mid-grey outside its own mask (the whole photo where it has none)"
+OF_CROP = {"crop": BOX, "resize": CROPPED}
+OF_OBJECT = {
+    **OF_CROP,
+    "compares": "painted crop with the reference's object",
+    "mask": "reference on mid-grey outside its own mask (the whole photo where it has none)",
+}
 NO_PROTOCOL = ("compute", "claims")  # what does not move the number: the function, and what is promised of it
 
 M = TypeVar("M", bound="Scored")
@@ -83,7 +87,8 @@ class CaseMetric(Scored):
 def metric(*, title: str, preset: str = "", **record: Any) -> Callable[[Callable[[Batch], Tensor]], Metric]:
     """Make a formula (n pictures to n values) a metric that is named like the function.
 
-    `record` are fields of `MetricRecord`; `preset` ends both name and title, after an @.
+    `record` are fields of `MetricRecord`; `uses` is the encoder if it is not given. `preset` ends both name and title,
+    after an @.
     """
     return _joined(Metric, title, preset, record)
 
@@ -97,14 +102,15 @@ def _joined(
     kind: Callable[..., M], title: str, preset: str, record: dict[str, Any]
 ) -> Callable[[Callable[[Batch], Any]], M]:
     suffix = f"@{preset}" if preset else ""
+    facts = {"uses": tuple(filter(None, [record.get("encoder")])), **record}
 
     def join(compute: Callable[[Batch], Any]) -> M:
-        return kind(name=f"{compute.__name__}{suffix}", title=f"{title}{suffix}", compute=compute, **record)
+        return kind(name=f"{compute.__name__}{suffix}", title=f"{title}{suffix}", compute=compute, **facts)
 
     return join
 
 
 # what the records of one encoder share
-by_clip = partial(metric, higher_is_better=True, range=COSINE, encoder="clip", uses=("clip",))
+by_clip = partial(metric, higher_is_better=True, range=COSINE, encoder="clip")
 by_words = partial(by_clip, uses=TEXT)
-by_lpips = partial(metric, higher_is_better=False, range=(0, 4), encoder="perceptual", uses=("perceptual",))
+by_lpips = partial(metric, higher_is_better=False, range=(0, 4), encoder="perceptual")

@@ -21,7 +21,10 @@ FULL_MASK = "where the mask leaves no pixel"
 
 BACKGROUND = "painted picture with its background"
 
-on_levels = partial(metric, compares=BACKGROUND, resize="none", colour=LEVELS, missing=FULL_MASK, claims=SCENE)
+_on_levels = partial(metric, compares=BACKGROUND, resize="none", colour=LEVELS, missing=FULL_MASK, claims=SCENE)
+mse = partial(_on_levels, title="MSE-BG", higher_is_better=False, range=(0, 1), digits=5)
+psnr = partial(_on_levels, title="PSNR-BG", higher_is_better=True, range=(0, PSNR_CAP), unit="dB", digits=2)
+ssim = partial(_on_levels, title="SSIM-BG", higher_is_better=True, range=(-1, 1))
 
 
 def levels(images: Tensor) -> Tensor:
@@ -59,35 +62,19 @@ def ssim_outside(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
     return (inner * whole).sum((1, 2)) / whole.sum((1, 2))
 
 
-@on_levels(
-    title="MSE-BG",
-    higher_is_better=False,
-    range=(0, 1),
-    digits=5,
-    mask="squared error averaged over unmasked pixels and channels",
-)
+@mse(mask="squared error averaged over unmasked pixels and channels")
 def mse_bg(batch: Batch) -> Tensor:
     """Mean squared error of painted picture and background, over unmasked pixels and channels."""
     return over_backgrounds(batch, mean_squared_error)
 
 
-@on_levels(
-    title="PSNR-BG",
-    higher_is_better=True,
-    range=(0, PSNR_CAP),
-    unit="dB",
-    digits=2,
-    mask="squared error averaged over unmasked pixels and channels; equal pixels count as 100 dB",
-)
+@psnr(mask="squared error averaged over unmasked pixels and channels; equal pixels count as 100 dB")
 def psnr_bg(batch: Batch) -> Tensor:
     """Peak signal-to-noise ratio in dB of the same error; equal pixels count as PSNR_CAP."""
     return decibels(mse_bg(batch))
 
 
-@on_levels(
-    title="SSIM-BG",
-    higher_is_better=True,
-    range=(-1, 1),
+@ssim(
     mask="mean over 11 px windows (Gaussian, sigma 1.5) wholly inside the picture and outside the mask",
     missing="where no such window fits",
     source="Wang et al. 2004, by torchmetrics",
@@ -106,7 +93,15 @@ def ssim_bg(batch: Batch) -> Tensor:
     claims=SCENE,
 )
 def lpips_bg(batch: Batch) -> Tensor:
-    """Perceptual distance of painted picture and background with the masked pixels grey in both; NaN if all are."""
-    keep = 1 - batch.masks
-    distance = batch.stack.perceptual(batch.images * keep, batch.backgrounds * keep).cpu()
-    return distance.masked_fill(keep.flatten(1).amax(1) == 0, float("nan"))
+    """`perceptual_where` the mask is not."""
+    return perceptual_where(batch, 1 - batch.masks)
+
+
+def perceptual_where(batch: Batch, keep: Tensor) -> Tensor:
+    """Perceptual distance of painted picture and background, mid-grey in both where `keep` (n, 1, H, W) is 0: (n,)."""
+    return or_nan(batch.stack.perceptual(batch.images * keep, batch.backgrounds * keep).cpu(), keep)
+
+
+def or_nan(values: Tensor, weights: Tensor) -> Tensor:
+    """Replace those of `values` (n,) by NaN whose `weights` (n, 1, H, W) are all 0."""
+    return values.masked_fill(weights.flatten(1).sum(1) == 0, torch.nan)

@@ -6,10 +6,9 @@ Each needs a package or weights of its own (`spin_bench.metrics.extra_encoders`)
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch, reference_object
-from spin_bench.metrics.metric import BOX, COSINE, ON_GREY, metric
+from spin_bench.metrics.metric import COSINE, OF_OBJECT, metric
 
-_OBJECT = "painted crop with the reference's object"
-_RESIZE = "bicubic, antialiased, to 128 px, then to 224 px"
+_OF_OBJECT = {**OF_OBJECT, "resize": "bicubic, antialiased, to 128 px, then to 224 px"}
 _WITH_PROMPT = "whole painted picture with the prompt"
 
 
@@ -18,11 +17,7 @@ _WITH_PROMPT = "whole painted picture with the prompt"
     higher_is_better=True,
     range=COSINE,
     encoder="dino",
-    uses=("dino",),
-    compares=_OBJECT,
-    crop=BOX,
-    resize=_RESIZE,
-    mask=ON_GREY,
+    **_OF_OBJECT,
 )
 def dino_i_crop(batch: Batch) -> Tensor:
     """Cosine of DINO features: the mask's box of the painted picture, and the reference's object."""
@@ -35,11 +30,7 @@ def dino_i_crop(batch: Batch) -> Tensor:
     higher_is_better=False,
     range=(0, 1),
     encoder="dreamsim",
-    uses=("dreamsim",),
-    compares=_OBJECT,
-    crop=BOX,
-    resize=_RESIZE,
-    mask=ON_GREY,
+    **_OF_OBJECT,
     source="Fu et al. 2023, by dreamsim",
 )
 def dreamsim_crop(batch: Batch) -> Tensor:
@@ -52,7 +43,6 @@ def dreamsim_crop(batch: Batch) -> Tensor:
     higher_is_better=True,
     range=(1, 10),
     encoder="aesthetic",
-    uses=("aesthetic",),
     compares="nothing: the whole painted picture by itself",
     source="LAION aesthetic predictor v2, by pyiqa",
 )
@@ -70,7 +60,6 @@ def _preferred(batch: Batch, encoder: str) -> Tensor:
     higher_is_better=True,
     range=(-5, 5),
     encoder="image_reward",
-    uses=("image_reward",),
     compares=_WITH_PROMPT,
     source="Xu et al. 2023, by image-reward",
 )
@@ -84,7 +73,6 @@ def image_reward(batch: Batch) -> Tensor:
     higher_is_better=True,
     range=(0, 1),
     encoder="hps",
-    uses=("hps",),
     compares=_WITH_PROMPT,
     source="Wu et al. 2023, by hpsv2",
 )
@@ -98,7 +86,6 @@ def hps(batch: Batch) -> Tensor:
     higher_is_better=True,
     range=(-100, 100),
     encoder="pick_score",
-    uses=("pick_score",),
     compares=f"{_WITH_PROMPT}, the logit scale times the cosine",
     source="Kirstain et al. 2023, by transformers",
 )

@@ -7,7 +7,7 @@ from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
 from spin_bench.metrics.batch import Batch, square_crop
 from spin_bench.metrics.faults import PASTES
-from spin_bench.metrics.metric import BOX, CROPPED, by_clip
+from spin_bench.metrics.metric import OF_CROP, by_clip
 
 
 def surroundings(case: Case) -> Tensor:
@@ -20,15 +20,14 @@ def surroundings(case: Case) -> Tensor:
 
 
 @by_clip(
+    **OF_CROP,
     title="CLIP-I surroundings",
     higher_is_better=False,
     compares="painted crop with what surrounds the reference's object",
-    crop=BOX,
-    resize=CROPPED,
     mask="reference on mid-grey inside its own mask",
     missing="where the reference has no mask",
     claims=PASTES,
 )
 def clip_i_surroundings(batch: Batch) -> Tensor:
     """Cosine of CLIP features: the mask's box of the painted picture, and what surrounds the reference's object."""
-    return (batch.clip_crops * batch.once("clip of surroundings", surroundings, batch.stack.clip.encode_image)).sum(1)
+    return (batch.clip_crops * batch.clip_of(surroundings)).sum(1)

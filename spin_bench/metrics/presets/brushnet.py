@@ -10,23 +10,19 @@ import torch
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.metric import PERCENT, by_words
-from spin_bench.metrics.preservation import decibels, on_levels, over_backgrounds
-from spin_bench.metrics.presets.clip_score import clip_score
+from spin_bench.metrics.preservation import decibels, mse, over_backgrounds, psnr
+from spin_bench.metrics.presets.clip_score import by_clip_score, clip_score
 
 EQUAL = 1e-10  # a smaller error counts as none
 EQUAL_PSNR = 1000.0  # dB, what none is given
 
 _SOURCE = "TencentARC/BrushNet, examples/brushnet/evaluate_brushnet.py"
 _MASK = "squared error summed over three channels, divided by the sum of a one-channel mask"
-_on_levels = partial(on_levels, preset="brushnet", source=_SOURCE, mask=_MASK, claims=())
+_mse, _psnr = (partial(record, preset="brushnet", source=_SOURCE, mask=_MASK, claims=()) for record in (mse, psnr))
 
 
-@_on_levels(
-    title="MSE-BG",
-    higher_is_better=False,
+@_mse(
     range=(0, 3),
-    digits=5,
     fault="three times too large: the channels are not counted in the divisor",
 )
 def mse_bg(batch: Batch) -> Tensor:
@@ -34,12 +30,8 @@ def mse_bg(batch: Batch) -> Tensor:
     return over_backgrounds(batch, lambda a, b, keep: (keep * (a - b).square()).sum((1, 2, 3)) / keep.sum((1, 2, 3)))
 
 
-@_on_levels(
-    title="PSNR-BG",
-    higher_is_better=True,
+@_psnr(
     range=(-4.771213, EQUAL_PSNR),
-    unit="dB",
-    digits=2,
     fault="4.77 dB too low, its error being three times too large; an untouched background counts as 1000 dB",
 )
 def psnr_bg(batch: Batch) -> Tensor:
@@ -48,11 +40,9 @@ def psnr_bg(batch: Batch) -> Tensor:
     return torch.where(error < EQUAL, torch.full_like(error, EQUAL_PSNR), decibels(error, cap=EQUAL_PSNR))
 
 
-@by_words(
+@by_clip_score(
     preset="brushnet",
     title="CLIP-T",
-    range=PERCENT,
-    digits=2,
     compares="whole painted picture with the prompt, 100 max(0, cosine)",
     source=f"{_SOURCE} (with CLIP ViT-L/14)",
 )

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.metric import PERCENT, by_words
-from spin_bench.metrics.presets.clip_score import clip_score
+from spin_bench.metrics.presets.clip_score import by_clip_score, clip_score
 
 
 def crop(case: Case, image: Tensor, side: int) -> Tensor:
@@ -27,11 +26,9 @@ def crop(case: Case, image: Tensor, side: int) -> Tensor:
     return F.interpolate(levels, (side, side), mode="bicubic", align_corners=False).round().clamp(0, 255) / 127.5 - 1
 
 
-@by_words(
+@by_clip_score(
     preset="hdpainter",
     title="CLIP-T crop",
-    range=PERCENT,
-    digits=2,
     compares="painted crop with the prompt, 100 max(0, cosine)",
     crop="tight box of the mask, padded to a square with black",
     resize="OpenCV cubic without antialias to the encoder's side, rounded to 8 bits",

@@ -10,13 +10,14 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.metric import PERCENT, by_words
-from spin_bench.metrics.preservation import PSNR_CAP, decibels, on_levels, over_backgrounds
-from spin_bench.metrics.presets.clip_score import clip_score
+from spin_bench.metrics.preservation import decibels, mse, over_backgrounds, psnr, ssim
+from spin_bench.metrics.presets.clip_score import by_clip_score, clip_score
 
 _SOURCE = "cure-lab/PnPInversion, evaluation/matrics_calculator.py and evaluate.py"
 _MASK = "masked and outermost pixels black in both, then the mean over all pixels"
-_on_levels = partial(on_levels, preset="piebench", source=_SOURCE, mask=_MASK, claims=())
+_mse, _psnr, _ssim = (
+    partial(record, preset="piebench", source=_SOURCE, mask=_MASK, claims=()) for record in (mse, psnr, ssim)
+)
 
 
 def edited(masks: Tensor) -> Tensor:
@@ -47,24 +48,13 @@ def _similarity(a: Tensor, b: Tensor, keep: Tensor) -> Tensor:
     return similarity.mean((1, 2, 3))
 
 
-@_on_levels(
-    title="MSE-BG",
-    higher_is_better=False,
-    range=(0, 1),
-    digits=5,
-    fault="shrinks as the mask grows: 1 - a times the error of the unmasked pixels, a the masked share",
-)
+@_mse(fault="shrinks as the mask grows: 1 - a times the error of the unmasked pixels, a the masked share")
 def mse_bg(batch: Batch) -> Tensor:
     """Squared error of both pictures, black where edited, over all pixels."""
     return over_backgrounds(batch, _error)
 
 
-@_on_levels(
-    title="PSNR-BG",
-    higher_is_better=True,
-    range=(0, PSNR_CAP),
-    unit="dB",
-    digits=2,
+@_psnr(
     mask=f"{_MASK}; infinity is written as 100 dB (ours)",
     fault="grows with the mask: 10 log10(1 / (1 - a)) dB too high, a the masked share",
 )
@@ -73,22 +63,15 @@ def psnr_bg(batch: Batch) -> Tensor:
     return decibels(mse_bg(batch))
 
 
-@_on_levels(
-    title="SSIM-BG",
-    higher_is_better=True,
-    range=(-1, 1),
-    fault="grows with the mask: the black pixels are equal in both pictures and count as 1",
-)
+@_ssim(fault="grows with the mask: the black pixels are equal in both pictures and count as 1")
 def ssim_bg(batch: Batch) -> Tensor:
     """SSIM of both pictures, black where edited, over all pixels."""
     return over_backgrounds(batch, _similarity)
 
 
-@by_words(
+@by_clip_score(
     preset="piebench",
     title="CLIP-T edit",
-    range=PERCENT,
-    digits=2,
     compares="edited part with the prompt, 100 max(0, cosine)",
     mask="black outside the mask and the outermost pixels",
     source=f"{_SOURCE} (with CLIP ViT-L/14)",

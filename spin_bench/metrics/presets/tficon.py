@@ -8,18 +8,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import encoded
 from spin_bench.metrics.metric import by_clip, by_lpips, by_words
-from spin_bench.metrics.preservation import FULL_MASK
+from spin_bench.metrics.preservation import BACKGROUND, FULL_MASK, or_nan
 
 _REPLIES = "authors' replies in Shilin-LU/TF-ICON issues 20, 27 and 31"
 _PAIR = "painted crop with the raw reference"
-_CROP = "tight box of the mask"
-_RESIZE = "crop squashed to the reference's size (bicubic, antialiased: ours, they do not say)"
-_MEAN = "the source averages over the photorealistic domain only; here the mean over a case's images, then over cases"
+_PRESET = {
+    "preset": "tficon",
+    "aggregation": "the source averages over the photorealistic domain only; "
+    "here the mean over a case's images, then over cases",
+}
+_AGAINST_REFERENCE = {
+    **_PRESET,
+    "crop": "tight box of the mask",
+    "resize": "crop squashed to the reference's size (bicubic, antialiased: ours, they do not say)",
+    "fault": "the crop is squashed to the reference's shape, and the reference's own background counts",
+}
 _HUNDRED = (-100.0, 100.0)
+
+
+def _reference(case: Case) -> Tensor:
+    return to_tensor(case.reference)
 
 
 def _crops(batch: Batch) -> list[Tensor]:
@@ -33,10 +46,9 @@ def _crops(batch: Batch) -> list[Tensor]:
 
 
 @by_lpips(
-    preset="tficon",
-    aggregation=_MEAN,
+    **_PRESET,
     title="LPIPS-BG",
-    compares="painted picture with its background",
+    compares=BACKGROUND,
     resize="none",
     mask="masked pixels black in both",
     missing=FULL_MASK,
@@ -47,48 +59,32 @@ def lpips_bg(batch: Batch) -> Tensor:
     """Perceptual distance of painted picture and background, the masked pixels black in both; NaN if all are."""
     keep = 1 - batch.masks
     painted, background = ((images + 1) * keep - 1 for images in (batch.images, batch.backgrounds))
-    distance = batch.stack.perceptual(painted, background).cpu()
-    return distance.masked_fill(keep.flatten(1).amax(1) == 0, float("nan"))
+    return or_nan(batch.stack.perceptual(painted, background).cpu(), keep)
 
 
-@by_lpips(
-    preset="tficon",
-    aggregation=_MEAN,
-    title="LPIPS-FG",
-    compares=_PAIR,
-    crop=_CROP,
-    resize=_RESIZE,
-    source=f"{_REPLIES} (with LPIPS-VGG)",
-    fault="the crop is squashed to the reference's shape, and the reference's own background counts",
-)
+@by_lpips(**_AGAINST_REFERENCE, title="LPIPS-FG", compares=_PAIR, source=f"{_REPLIES} (with LPIPS-VGG)")
 def lpips_fg(batch: Batch) -> Tensor:
     """Perceptual distance of the crop and the raw reference, at the reference's size."""
-    pairs = [torch.cat([crop, to_tensor(c.reference)], 1) for crop, c in zip(_crops(batch), batch.cases, strict=True)]
+    pairs = [torch.cat([crop, _reference(case)], 1) for crop, case in zip(_crops(batch), batch.cases, strict=True)]
     return encoded(pairs, lambda both: batch.stack.perceptual(*both.chunk(2, dim=1)))
 
 
 @by_clip(
-    preset="tficon",
-    aggregation=_MEAN,
+    **_AGAINST_REFERENCE,
     title="CLIP-I",
     range=_HUNDRED,
     digits=2,
     compares=f"{_PAIR}, 100 times the cosine",
-    crop=_CROP,
-    resize=_RESIZE,
     source=f"{_REPLIES} (the size of CLIP is not remembered)",
-    fault="the crop is squashed to the reference's shape, and the reference's own background counts",
 )
 def clip_i(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of the same two pictures."""
     encode = batch.stack.clip.encode_image
-    references = batch.once("clip@tficon", lambda case: to_tensor(case.reference), encode)
-    return 100 * (encoded(_crops(batch), encode) * references).sum(1)
+    return 100 * (encoded(_crops(batch), encode) * batch.clip_of(_reference)).sum(1)
 
 
 @by_words(
-    preset="tficon",
-    aggregation=_MEAN,
+    **_PRESET,
     title="CLIP-T",
     range=_HUNDRED,
     digits=2,
