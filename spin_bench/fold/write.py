@@ -58,11 +58,11 @@ def _about(run: Run, rows: Rows, scores: pd.DataFrame, sentences: Sequence[str])
     records = {(task.method, task.case.id): run.records(task) for task in run.tasks()}
     return About(
         title=f"{settings.experiment}: {settings.dataset.name} on {settings.stack.name}",
-        notes=tuple(sentences),
+        notes=list(sentences),
         methods=rows,
         records={name: metrics[name].printed(run.stack) for name in settings.metrics},
-        ranked=tuple(name for name in run.keys if run.methods[name].ranked_by),
-        cases=tuple(AboutCase(case.id, case.domain, case.prompt, case.novel) for case in run.cases),
+        ranked=[name for name in run.keys if run.methods[name].ranked_by],
+        cases=[AboutCase(case.id, case.domain, case.prompt, case.novel) for case in run.cases],
         painted={place: tuple(image_order(run, place[0], painted)) for place, painted in records.items()},
         failures={(failure.method, failure.case): failure.reason for failure in failures(run)},
         reasons={name: _without(metrics[name]) for name in settings.metrics if name not in valued},

@@ -15,12 +15,7 @@ from spin_bench.report.legend import Row, Rows
 
 ABOUT = "about.json"
 PRINTED = ("name", "title", "higher_is_better", "unit", "digits", "encoder")  # what is kept of a metric's record
-LATER = (
-    "failures",
-    "reasons",
-    "colours",
-    "bounds",
-)  # fields that older folders do not have; nothing in them leaves no trace
+LATER = ("failures", "reasons", "colours", "bounds")  # fields that older folders do not have; left out if empty
 # Rows whose colour and bound the first folders of this format did not write; it is closed, and names no other row.
 FIRST = {
     "spin": Row("", "#D55E00"),
@@ -55,41 +50,23 @@ class About:
     """What a results folder is, apart from its numbers and pictures."""
 
     title: str
-    notes: tuple[str, ...]
+    notes: list[str]
     methods: Rows  # of the table
     records: Mapping[str, MetricRecord]  # its columns
-    ranked: tuple[str, ...]  # methods that choose among their own images
-    cases: tuple[AboutCase, ...]
+    ranked: list[str]  # methods that choose among their own images
+    cases: list[AboutCase]
     painted: OfCase[tuple[int, ...]]  # image numbers, the favourite first
     failures: OfCase[str] = field(default_factory=dict)  # why a case lacks images of a method
     reasons: Mapping[str, str] = field(default_factory=dict)  # metric -> why it has no value at all
 
 
-@dataclass(frozen=True)
-class _Content:
-    """The file as JSON has it."""
-
-    title: str
-    notes: list[str]
-    methods: dict[str, str]
-    records: dict[str, MetricRecord]
-    ranked: list[str]
-    cases: list[AboutCase]
-    painted: dict[str, dict[str, list[int]]]  # method -> case -> image numbers
-    failures: dict[str, dict[str, str]] = field(default_factory=dict)  # method -> case -> reason
-    reasons: dict[str, str] = field(default_factory=dict)
-    colours: dict[str, str] = field(default_factory=dict)  # of rows, but for those in FIRST
-    bounds: list[str] = field(default_factory=list)  # rows, but for those in FIRST
-
-
 def write_about(folder: Path, about: About) -> None:
     """Write about.json into a results folder."""
-    records = {name: {fact: getattr(record, fact) for fact in PRINTED} for name, record in about.records.items()}
     content = {
         "title": about.title,
         "notes": about.notes,
         "methods": {name: row.title for name, row in about.methods.items()},
-        "records": records,
+        "records": {name: {fact: getattr(r, fact) for fact in PRINTED} for name, r in about.records.items()},
         "ranked": about.ranked,
         "cases": [asdict(case) for case in about.cases],
         "painted": _nested(about.painted),
@@ -106,19 +83,21 @@ def read_about(folder: Path) -> About:
     """Read about.json; one that is unreadable, incomplete or contradicts itself is a `ValueError` or `DaciteError`."""
     values = json.loads((folder / ABOUT).read_text("utf-8"))
     json.dumps(values, ensure_ascii=False).encode()  # what cannot be written again is refused now
-    content = from_dict(_Content, values, Config(strict=True))
-    _check(content)
-    return About(
-        title=content.title,
-        notes=tuple(content.notes),
-        methods={name: _row(content, name) for name in content.methods},
-        records=content.records,
-        ranked=tuple(content.ranked),
-        cases=tuple(content.cases),
-        painted={place: tuple(ks) for place, ks in _flat(content.painted).items()},
-        failures=_flat(content.failures),
-        reasons=content.reasons,
-    )
+    colours, bounds = dict(values.pop("colours", {})), list(values.pop("bounds", []))
+    _known("method", [*colours, *bounds, *values["painted"]], values["methods"])
+    values["methods"] = {
+        name: {
+            "title": title,
+            "colour": colours.get(name, _first(name).colour),
+            "bound": _first(name).bound or name in bounds,
+        }
+        for name, title in values["methods"].items()
+    }
+    values["painted"] = {place: tuple(ks) for place, ks in _flat(values["painted"]).items()}
+    values["failures"] = _flat(values.get("failures", {}))
+    about = from_dict(About, values, Config(strict=True))
+    _check(about)
+    return about
 
 
 def _first(name: str) -> Row:
@@ -126,33 +105,25 @@ def _first(name: str) -> Row:
     return FIRST.get(name.partition("@")[0], Row(""))
 
 
-def _row(content: _Content, name: str) -> Row:
-    first = _first(name)
-    colour = content.colours.get(name, first.colour)
-    return Row(content.methods[name], colour, bound=first.bound or name in content.bounds)
-
-
-def _check(content: _Content) -> None:
+def _check(about: About) -> None:
     """Raise `ValueError` for a name that nothing else knows, or a value that no page could show."""
-    cases = [case.id for case in content.cases]
+    cases = [case.id for case in about.cases]
     if len(set(cases)) < len(cases):
         raise ValueError("a case is given twice")
-    of_methods = {*content.ranked, *content.painted, *content.failures, *content.colours, *content.bounds}
-    _known("method", of_methods, content.methods)
-    _known(
-        "case", {case for rows in (content.painted, content.failures) for row in rows.values() for case in row}, cases
-    )
-    _known("metric", content.reasons, content.records)
-    for name in (*content.methods, *cases):
+    places = [*about.painted, *about.failures]
+    _known("method", [*about.ranked, *(method for method, _ in places)], about.methods)
+    _known("case", [case for _, case in places], cases)
+    _known("metric", about.reasons, about.records)
+    for name in (*about.methods, *cases):
         if name in ("", ".", "..") or any(sign in name for sign in "/\\\0") or len(name.encode()) > LONGEST_NAME:
             raise ValueError(f"{name!r} is no name of a folder")
-    for colour in content.colours.values():
-        if not re.fullmatch("(#[0-9a-fA-F]{6})?", colour):
-            raise ValueError(f"{colour!r} is no colour")
-    for name, record in content.records.items():
+    for row in about.methods.values():
+        if not re.fullmatch("(#[0-9a-fA-F]{6})?", row.colour):
+            raise ValueError(f"{row.colour!r} is no colour")
+    for name, record in about.records.items():
         if record.name != name or isinstance(record.digits, bool) or not 0 <= record.digits <= MOST_DIGITS:
             raise ValueError(f"the record of metric {name!r} names another one, or has {record.digits} digits")
-    for ks in _flat(content.painted).values():
+    for ks in about.painted.values():
         if any(isinstance(k, bool) or not 0 <= k < MOST_IMAGES for k in ks) or len(set(ks)) < len(ks):
             raise ValueError(f"{ks} are no image numbers")
 
