@@ -8,7 +8,7 @@ import pandas as pd
 from spin_bench.core.errors import UserError, unknown
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.legend import Rows
-from spin_bench.report.sheet import Sheet, make_sheet
+from spin_bench.report.sheet import Sheet, missing_values, size_of, winner
 from spin_bench.statistics.comparison import compare, summarise
 
 
@@ -42,7 +42,21 @@ def numbers_of(
     check_known("metric", scores["metric"], records)
     summary = summarise(scores, methods=list(methods), metrics=list(records))
     pairs = compare(scores, methods=list(methods), metrics=list(records))
-    sheet = make_sheet(scores, summary, pairs, methods, records, title, notes, reasons or {})
+    winners = {(winner(summary, pairs, methods, record, metric), metric) for metric, record in records.items()}
+    unvalued = [f"{records[name].title} ({reason})" for name, reason in (reasons or {}).items()]
+    sheet = Sheet(
+        title=title,
+        methods=methods,
+        records=records,
+        cells={(row.method, row.metric): (row.mean, row.lo, row.hi) for row in summary.itertuples()},
+        best=frozenset((method, metric) for method, metric in winners if method is not None),
+        size=size_of(scores, methods),
+        missing=(
+            *missing_values(scores, summary, methods, records),
+            *([f"without any value: {'; '.join(unvalued)}"] if unvalued else []),
+        ),
+        notes=tuple(notes),
+    )
     return Numbers(scores, summary, pairs, sheet)
 
 

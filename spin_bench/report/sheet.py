@@ -1,7 +1,7 @@
 """One table before it has a format: which numbers, which of them stand out, and what must be said beside them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -29,31 +29,6 @@ class Sheet:
     notes: tuple[str, ...]
 
 
-def make_sheet(
-    scores: pd.DataFrame,
-    summary: pd.DataFrame,
-    pairs: pd.DataFrame,
-    methods: Rows,
-    records: Mapping[str, MetricRecord],
-    title: str,
-    notes: Sequence[str],
-    reasons: Mapping[str, str],
-) -> Sheet:
-    """Gather one table from `scores` and what `summarise` and `compare` made of them."""
-    cells = {(row.method, row.metric): (row.mean, row.lo, row.hi) for row in summary.itertuples()}
-    best = {(winner(summary, pairs, methods, record, metric), metric) for metric, record in records.items()}
-    return Sheet(
-        title=title,
-        methods=methods,
-        records=records,
-        cells=cells,
-        best=frozenset((method, metric) for method, metric in best if method is not None),
-        size=_size(scores, methods),
-        missing=(*_missing(scores, summary, methods, records), *_unvalued(records, reasons)),
-        notes=tuple(notes),
-    )
-
-
 def winner(summary: pd.DataFrame, pairs: pd.DataFrame, methods: Rows, record: MetricRecord, metric: str) -> str | None:
     """Find the method whose paired interval excludes 0, on its good side, against every other competing method.
 
@@ -76,8 +51,8 @@ def winner(summary: pd.DataFrame, pairs: pd.DataFrame, methods: Rows, record: Me
     return best
 
 
-def _size(scores: pd.DataFrame, methods: Rows) -> str:
-    """`n = 12 cases (cartoon 6, real 6); images per case: 4 (Blended 32)`"""
+def size_of(scores: pd.DataFrame, methods: Rows) -> str:
+    """Count cases and images: `n = 12 cases (cartoon 6, real 6); images per case: 4 (Blended 32)`."""
     domains = scores.drop_duplicates("case")["domain"].value_counts().sort_index()
     images = scores.drop_duplicates(["method", "case", "k", "seed"]).groupby(["method", "case"]).size()
     of_method = images.index.get_level_values("method")
@@ -89,10 +64,10 @@ def _size(scores: pd.DataFrame, methods: Rows) -> str:
     return f"n = {domains.sum()} cases ({kinds}); images per case: {usual}" + (f" ({others})" if others else "")
 
 
-def _missing(
+def missing_values(
     scores: pd.DataFrame, summary: pd.DataFrame, methods: Rows, records: Mapping[str, MetricRecord]
-) -> tuple[str, ...]:
-    """One line on the cases without a value, and one on images that are missing from a case that has others."""
+) -> list[str]:
+    """Write a line on the cases without a value, and one on images that are missing from a case that has others."""
     cases = {(row.method, row.metric): row.missing for row in summary.itertuples()}
     valued = per_case(scores)["value"].dropna().index
     empty = scores[scores["value"].isna()].set_index(["method", "metric", "case"]).index
@@ -102,13 +77,7 @@ def _missing(
         lines.append(f"missing cases: {_counts(cases, methods, records)}")
     if images:
         lines.append(f"missing images (their case is the mean of its others): {_counts(images, methods, records)}")
-    return tuple(lines or ["missing: none"])
-
-
-def _unvalued(records: Mapping[str, MetricRecord], reasons: Mapping[str, str]) -> tuple[str, ...]:
-    """One line on the columns without any value, or none."""
-    columns = [f"{record.title} ({reasons[name]})" for name, record in records.items() if name in reasons]
-    return (f"without any value: {'; '.join(columns)}",) if columns else ()
+    return lines or ["missing: none"]
 
 
 def _counts(counts: Mapping[tuple[str, str], int], methods: Rows, records: Mapping[str, MetricRecord]) -> str:
