@@ -24,20 +24,20 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[tupl
     """Compare two provenances: part -> (name, value of a, value of b) of what differs; equal parts are left out."""
     parts = {}
     for part in PARTS:
-        both = [leaves(side) for side in _sides(a.get(part, {}), b.get(part, {}), shared=part in ROWS)]
+        before, after = a.get(part, {}), b.get(part, {})
+        if part in ROWS:
+            before, after = _common(before, after), _common(after, before)
+        both = leaves(before), leaves(after)
         names = [name for name in dict.fromkeys([*both[0], *both[1]]) if name.rpartition(".")[2] not in PASSED_OVER]
         values = [(name, *(str(side.get(name, ABSENT)) for side in both)) for name in names]
-        lines = [(name, before, after) for name, before, after in values if before != after]
+        lines = [(name, old, new) for name, old, new in values if old != new]
         if lines:
             parts[part] = lines
     return parts
 
 
-def _sides(a: Mapping[str, Any], b: Mapping[str, Any], *, shared: bool) -> list[Mapping[str, Any]]:
-    """Both, or what they have of what both have."""
-    if not shared:
-        return [a, b]
-    return [{name: side[name] for name in side if name in other} for side, other in ((a, b), (b, a))]
+def _common(side: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in side.items() if name in other}
 
 
 def moves(a: Results, b: Results) -> pd.DataFrame:

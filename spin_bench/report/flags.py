@@ -1,5 +1,6 @@
 """Pictures of one colour: what a painter leaves behind that failed without a word."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,9 +33,6 @@ def flagged(pictures: Mapping[tuple[str, str, int], Path]) -> Flags:
 
 def flag_notes(flags: Flags, methods: Rows) -> Sequence[str]:
     """Write one line for the notes under the table, or none."""
-    counts = [
-        f"{row.title} {sum(method == name for method, _, _ in flags)}"
-        for name, row in methods.items()
-        if any(method == name for method, _, _ in flags)
-    ]
-    return [f"Flagged as black or of one colour: {len(flags)} pictures ({', '.join(counts)})."] if counts else []
+    counts = Counter(method for method, _, _ in flags)
+    of_methods = ", ".join(f"{row.title} {counts[name]}" for name, row in methods.items() if name in counts)
+    return [f"Flagged as black or of one colour: {len(flags)} pictures ({of_methods})."] if counts else []

@@ -1,6 +1,6 @@
 """The legend of a table: what each row is called, its colour and marker, and whether it is a bound."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -37,6 +37,7 @@ def method_colours(rows: Rows) -> dict[str, str]:
     return colours
 
 
-def method_markers(names: Iterable[str]) -> dict[str, str]:
-    """Give each name a marker, in order."""
-    return dict(zip(names, cycle(MARKERS), strict=False))
+def method_marks(rows: Rows) -> dict[str, dict[str, str]]:
+    """Give each name its colour and a marker, in order, as keyword arguments of a plot."""
+    pairs = zip(method_colours(rows).items(), cycle(MARKERS), strict=False)
+    return {name: {"color": colour, "marker": marker} for (name, colour), marker in pairs}

@@ -8,11 +8,9 @@ from spin_bench.core.metric_record import MetricRecord
 DASH = "\N{EN DASH}"  # for a missing value and between the ends of a range
 
 
-def direction(record: MetricRecord, *, up: str = "↑", down: str = "↓") -> str:
+def direction(record: MetricRecord) -> str:
     """Return the arrow that points at the better end, or "" if neither is."""
-    if record.higher_is_better is None:
-        return ""
-    return up if record.higher_is_better else down
+    return {True: "↑", False: "↓", None: ""}[record.higher_is_better]
 
 
 def header(record: MetricRecord) -> str:

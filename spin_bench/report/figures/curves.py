@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import WIDTH, house_style
-from spin_bench.report.legend import Rows, method_colours, method_markers
+from spin_bench.report.figures.style import house_style, legend_below, one_panel
+from spin_bench.report.legend import Rows, method_marks
 from spin_bench.report.wording import header
 
 
@@ -17,23 +17,14 @@ def sweep_curves(
 
     A point without a mean is a gap in the curve. `log` spaces the settings logarithmically.
     """
-    colours, markers = method_colours(methods), method_markers(methods)
-    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
-    axes = figure.subplots()
+    marks = method_marks(methods)
+    figure, axes = one_panel(4.8)
     for name, row in methods.items():
         rows = points[points["method"] == name].sort_values("setting")
         if rows.empty:
             continue
-        axes.fill_between(rows["setting"], rows["lo"], rows["hi"], color=colours[name], alpha=0.18, linewidth=0)
-        axes.plot(
-            rows["setting"],
-            rows["mean"],
-            color=colours[name],
-            marker=markers[name],
-            markersize=7,
-            linewidth=2,
-            label=row.title,
-        )
+        axes.fill_between(rows["setting"], rows["lo"], rows["hi"], color=marks[name]["color"], alpha=0.18, linewidth=0)
+        axes.plot(rows["setting"], rows["mean"], **marks[name], markersize=7, linewidth=2, label=row.title)
     if log:
         axes.set_xscale("log")
     ticks = sorted(points["setting"].unique())
@@ -42,7 +33,7 @@ def sweep_curves(
         axes.minorticks_off()
     axes.set(xlabel=setting, ylabel=header(record))
     axes.grid(True)
-    figure.legend(loc="outside lower center", ncols=3)
+    legend_below(figure)
     return figure
 
 
@@ -52,9 +43,8 @@ def sweep_path(points: pd.DataFrame, *, setting: str, methods: Rows, x: MetricRe
 
     `points` has the columns method, setting, metric, mean, lo, hi.
     """
-    colours, markers = method_colours(methods), method_markers(methods)
-    figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
-    axes = figure.subplots()
+    marks = method_marks(methods)
+    figure, axes = one_panel(5.6)
     for name, row in methods.items():
         own = points[points["method"] == name].set_index("setting")
         both = own[own["metric"] == x.name].join(own[own["metric"] == y.name], lsuffix="_x", rsuffix="_y").sort_index()
@@ -64,17 +54,16 @@ def sweep_path(points: pd.DataFrame, *, setting: str, methods: Rows, x: MetricRe
             both["mean_y"],
             xerr=[both["mean_x"] - both["lo_x"], both["hi_x"] - both["mean_x"]],
             yerr=[both["mean_y"] - both["lo_y"], both["hi_y"] - both["mean_y"]],
-            color=colours[name],
+            color=marks[name]["color"],
             linestyle="none",
             elinewidth=1,
             alpha=0.45,
         )
-        axes.plot(
-            both["mean_x"], both["mean_y"], color=colours[name], marker=markers[name], markersize=8, label=row.title
-        )
+        axes.plot(both["mean_x"], both["mean_y"], **marks[name], markersize=8, label=row.title)
         for value, place in zip(both.index, both[["mean_x", "mean_y"]].to_numpy(), strict=True):
-            axes.annotate(f"{value:g}", place, xytext=(7, 6), textcoords="offset points", color=colours[name])
+            colour = marks[name]["color"]
+            axes.annotate(f"{value:g}", place, xytext=(7, 6), textcoords="offset points", color=colour)
     axes.set(xlabel=header(x), ylabel=header(y), title=f"by {setting}")
     axes.grid(True)
-    figure.legend(loc="outside lower center", ncols=3)
+    legend_below(figure)
     return figure

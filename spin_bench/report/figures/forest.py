@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import INK, WIDTH, house_style, printed
+from spin_bench.report.figures.style import INK, house_style, one_panel, printed
 from spin_bench.report.legend import Rows, method_colours
 from spin_bench.report.wording import interval, number
 
@@ -33,8 +33,7 @@ def forest(pairs: pd.DataFrame, *, base: str, methods: Rows, record: MetricRecor
     """
     rows = differences(pairs, base=base, metric=record.name).reindex([name for name in methods if name != base])
     colours = method_colours(methods)
-    figure = Figure(figsize=(WIDTH, 1.6 + 0.42 * len(rows)), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = one_panel(1.6 + 0.42 * len(rows))
     axes.axvline(0, color=INK, linewidth=1)
     for place, (name, row) in enumerate(rows.iterrows()):
         clear = row["lo"] > 0 or row["hi"] < 0

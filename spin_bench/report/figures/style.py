@@ -4,6 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spin_bench.core.files import write_whole
@@ -35,6 +36,17 @@ house_style = matplotlib.rc_context(_HOUSE)  # a decorator: in force while the f
 def printed(text: str) -> str:
     """Write numbers with a true minus sign, as matplotlib does on its axes."""
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def one_panel(height: float) -> tuple[Figure, Axes]:
+    """Make a figure of the house's width and `height` inches, with the axes that fill it."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def legend_below(figure: Figure) -> None:
+    """Name every method under the axes."""
+    figure.legend(loc="outside lower center", ncols=3)
 
 
 @house_style

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from spin_bench.core.metric_record import MetricRecord
-from spin_bench.report.figures.style import INK, WIDTH, house_style
-from spin_bench.report.legend import Rows, competing, method_colours, method_markers
+from spin_bench.report.figures.style import INK, house_style, legend_below, one_panel
+from spin_bench.report.legend import Rows, competing, method_marks
 from spin_bench.report.wording import header
 from spin_bench.statistics.pareto import pareto_front
 
-SIZE = (WIDTH, 5.6)
+HEIGHT = 5.6  # inches
 
 
 @house_style
@@ -26,12 +26,11 @@ def metric_tradeoff(
     which is left out where a metric has no better end.
     """
     cells = summary.set_index(["metric", "method"])[["mean", "lo", "hi"]]
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = one_panel(HEIGHT)
     points = cells.loc[x.name].join(cells.loc[y.name], lsuffix="_x", rsuffix="_y", how="inner")
     _draw(axes, points, methods, higher_x=x.higher_is_better, higher_y=y.higher_is_better)
     axes.set(xlabel=header(x), ylabel=header(y), title=title)
-    figure.legend(loc="outside lower center", ncols=3)
+    legend_below(figure)
     return figure
 
 
@@ -47,31 +46,30 @@ def cost_tradeoff(
     quality = summary[summary["metric"] == y.name].set_index("method")[["mean", "lo", "hi"]].add_suffix("_y")
     points = quality.join(seconds, how="inner").assign(lo_x=float("nan"), hi_x=float("nan"))
     painters = {name: methods[name] for name in competing(methods)}
-    figure = Figure(figsize=SIZE, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = one_panel(HEIGHT)
     _draw(axes, points, painters, higher_x=False, higher_y=y.higher_is_better)
     axes.set_xscale("log")  # after the drawing: matplotlib takes the limits of intervals wrongly on such an axis
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel="time (s/image) ↓", ylabel=header(y), title=title)
-    figure.legend(loc="outside lower center", ncols=3)
+    legend_below(figure)
     return figure
 
 
 def _draw(axes: Axes, points: pd.DataFrame, methods: Rows, *, higher_x: bool | None, higher_y: bool | None) -> None:
     """`points` has the columns mean_x, lo_x, hi_x and the same for y, indexed by method."""
-    colours, markers = method_colours(methods), method_markers(methods)
+    marks = method_marks(methods)
     rows = points.reindex(methods).dropna(subset=["mean_x", "mean_y"])
     axes.grid(True)
     for name, row in rows.iterrows():
-        x, y, colour = row["mean_x"], row["mean_y"], colours[str(name)]
+        x, y, mark = row["mean_x"], row["mean_y"], marks[str(name)]
         axes.errorbar(
             x,
             y,
             xerr=_reach(x, row["lo_x"], row["hi_x"]),
             yerr=_reach(y, row["lo_y"], row["hi_y"]),
-            color=colour,
+            color=mark["color"],
             linestyle="none",
             elinewidth=1.4,
             zorder=2,
@@ -79,9 +77,8 @@ def _draw(axes: Axes, points: pd.DataFrame, methods: Rows, *, higher_x: bool | N
         axes.plot(
             x,
             y,
-            color=colour,
-            marker=markers[str(name)],
-            markerfacecolor="white" if methods[str(name)].bound else colour,
+            **mark,
+            markerfacecolor="white" if methods[str(name)].bound else mark["color"],
             markersize=10,
             linestyle="none",
             zorder=4,
