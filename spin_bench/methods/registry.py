@@ -3,12 +3,10 @@
 A method from outside registers "module:object" through the entry-point group "spin_bench.methods".
 """
 
-import pkgutil
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.metadata import entry_points
 
 from spin_bench.core.errors import UserError
+from spin_bench.core.registry import Registry
 from spin_bench.methods.method import Method
 from spin_bench.methods.source import method_source
 
@@ -24,34 +22,12 @@ BUILT_IN = {
 }
 
 
-class Methods(Mapping[str, Method]):
-    """Records by name; names cost nothing, a record its module's import."""
-
-    def __init__(self, places: Mapping[str, str]):
-        self.places = places
-
-    def __getitem__(self, name: str) -> Method:
-        """`UserError` if the place of a plug-in cannot be imported, or holds no record."""
-        place = self.places[name]
-        try:
-            method = pkgutil.resolve_name(place)
-        except (ImportError, AttributeError) as error:
-            raise UserError(f"method {name}: {place} cannot be imported ({error}): mend or uninstall it") from error
-        if not isinstance(method, Method):
-            raise UserError(f"method {name}: {place} is no Method but a {type(method).__name__}: register its record")
-        return method if name in BUILT_IN else replace(method, source=method_source(method))
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
+def methods() -> Registry[Method]:
+    """Return the built-in methods and those of plug-ins that are installed now."""
+    return Registry("method", BUILT_IN, _admitted)
 
 
-def methods() -> Methods:
-    """Methods of installed plug-ins and the built-in ones; a plug-in may not take a built-in name."""
-    plugged = {point.name: point.value for point in entry_points(group="spin_bench.methods")}
-    return Methods({**plugged, **BUILT_IN})
+def _admitted(where: str, name: str, method: object) -> Method:
+    if not isinstance(method, Method):
+        raise UserError(f"{where} is no Method but a {type(method).__name__}: register its record")
+    return method if name in BUILT_IN else replace(method, source=method_source(method))

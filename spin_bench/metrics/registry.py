@@ -4,18 +4,15 @@ A metric's module, and the networks' libraries with it, is imported when the met
 free.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
-from importlib import import_module
-from importlib.metadata import entry_points
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.registry import Registry
 
 if TYPE_CHECKING:
     from spin_bench.metrics.metric import CaseMetric, Metric
 
-GROUP = "spin_bench.metrics"
 BUILT_IN = {  # module below spin_bench.metrics -> its functions; those of a preset are named with an @ and its module
     "similarity": (
         *("clip_i_crop", "clip_i_photo", "clip_i_truth", "judge_i_crop", "lpips_fg"),
@@ -41,39 +38,26 @@ BUILT_IN = {  # module below spin_bench.metrics -> its functions; those of a pre
 }
 
 
-class Metrics(Mapping[str, "Metric | CaseMetric"]):
-    """Built-in metrics and those of installed plug-ins, each imported on its first use."""
-
-    def __getitem__(self, name: str) -> "Metric | CaseMetric":
-        """Raises `KeyError` for an unknown name, `UserError` for a plug-in that cannot be imported or used."""
-        module, _, attribute = self._places[name].partition(":")
-        try:
-            metric: Metric | CaseMetric = getattr(import_module(module), attribute)
-            registered = metric.name
-        except Exception as error:  # of somebody else's module, so anything
-            if name in _built_in():
-                raise
-            raise UserError(f"metric {name}: its plug-in {module} cannot be loaded ({error}): mend it") from error
-        if registered != name:
-            raise UserError(f"metric {name}: its plug-in calls it {registered}: give the entry point that name")
-        return metric
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @cached_property
-    def _places(self) -> dict[str, str]:
-        """Name -> "module:object"; a plug-in cannot take a built-in name."""
-        return {**_built_in(), **{p.name: p.value for p in entry_points(group=GROUP) if p.name not in _built_in()}}
+def metrics() -> "Registry[Metric | CaseMetric]":
+    """Return built-in metrics and those of plug-ins that are installed now."""
+    places = {}
+    for module, functions in BUILT_IN.items():
+        preset = module.partition("presets.")[2]
+        for function in functions:
+            places[f"{function}@{preset}" if preset else function] = f"{__package__}.{module}:{function}"
+    return Registry("metric", places, _admitted)
 
 
-METRICS = Metrics()
+def _admitted(where: str, name: str, metric: "Metric | CaseMetric") -> "Metric | CaseMetric":
+    registered = getattr(metric, "name", None)
+    if registered is None:
+        raise UserError(f"{where} is no metric but a {type(metric).__name__}: register a decorated formula")
+    if registered != name:
+        raise UserError(f"{where} calls itself {registered}: give the entry point that name")
+    return metric
+
+
+METRICS = metrics()
 
 
 def chosen(words: Sequence[str], known: Collection[str] = METRICS) -> list[str]:
@@ -92,13 +76,3 @@ def chosen(words: Sequence[str], known: Collection[str] = METRICS) -> list[str]:
             raise unknown("metric", word, list(known))
         names |= dict.fromkeys([name for name in known if name.endswith(word)] if word.startswith("@") else [word])
     return list(names)
-
-
-def _built_in() -> dict[str, str]:
-    """Name -> "module:function"."""
-    places = {}
-    for module, functions in BUILT_IN.items():
-        preset = module.partition("presets.")[2]
-        for function in functions:
-            places[f"{function}@{preset}" if preset else function] = f"{__package__}.{module}:{function}"
-    return places

@@ -9,10 +9,10 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import spin_bench.metrics
+from spin_bench.core import registry
 from spin_bench.core.errors import UserError
-from spin_bench.metrics import registry
 from spin_bench.metrics.metric import CaseMetric, Metric, metric
-from spin_bench.metrics.registry import METRICS, Metrics
+from spin_bench.metrics.registry import METRICS, metrics
 
 WITHOUT_TORCH = """
 import importlib.util, sys, types
@@ -56,22 +56,26 @@ def test_a_metric_is_named_like_its_function_and_is_called_like_it():
         metric(title="wrong", better=True)(lambda batch: batch)
 
 
-def _installed(monkeypatch: pytest.MonkeyPatch, **points: str) -> Metrics:
+def _installed(monkeypatch: pytest.MonkeyPatch, **points: str) -> registry.Registry:
     group = [EntryPoint(name, value, "spin_bench.metrics") for name, value in points.items()]
     monkeypatch.setattr(registry, "entry_points", lambda group, _all=tuple(group): list(_all))
-    return Metrics()
+    return metrics()
 
 
 def test_a_plug_in_is_a_metric_like_any_other(monkeypatch: pytest.MonkeyPatch):
-    metrics = _installed(monkeypatch, brightness=f"{__name__}:brightness", clip_t=f"{__name__}:brightness")
-    assert "brightness" in metrics and metrics["brightness"] is brightness
-    assert metrics["clip_t"] is METRICS["clip_t"] and len(metrics) == len(METRICS) + 1
+    known = _installed(monkeypatch, brightness=f"{__name__}:brightness", clip_t=f"{__name__}:brightness")
+    assert "brightness" in known and known["brightness"] is brightness
+    assert known["clip_t"] is METRICS["clip_t"] and len(known) == len(METRICS) + 1
 
 
 def test_a_plug_in_that_cannot_be_used_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch):
-    metrics = _installed(monkeypatch, dark=f"{__name__}:brightness", gone="no_such_module:metric", plain="json:dumps")
-    for name, words in (("dark", "calls it brightness"), ("gone", "no_such_module"), ("plain", "cannot be loaded")):
+    known = _installed(monkeypatch, dark=f"{__name__}:brightness", gone="no_such_module:metric", plain="json:dumps")
+    for name, words in (
+        ("dark", "calls itself brightness"),
+        ("gone", "no_such_module"),
+        ("plain", "is no metric but a function"),
+    ):
         with pytest.raises(UserError, match=f"metric {name}: .*{words}"):
-            metrics[name]
+            known[name]
     with pytest.raises(KeyError):
-        metrics["nothing"]
+        known["nothing"]
