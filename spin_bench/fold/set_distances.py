@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
-from spin_bench.core.files import write_whole
+from spin_bench.core.files import write_csv
 from spin_bench.core.progress import watched
 from spin_bench.diffusion.latents import to_tensor
 from spin_bench.metrics.batch import context_box, square_crop
@@ -36,8 +36,7 @@ def write_set_table(run: Run, folder: Path) -> list[str]:
     if len(run.cases) < LEAST:
         return [f"Set-level distances: left out, {len(run.cases)} cases are no set."]
     frame = set_distances(run)
-    text: str = frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    write_whole(folder / "set_level.csv", text.encode())
+    write_csv(folder / "set_level.csv", frame)
     return [_line(run, name, frame[frame["metric"] == name]) for name in run.settings.set_level]
 
 

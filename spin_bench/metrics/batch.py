@@ -57,6 +57,14 @@ def reference_photo(case: Case) -> Tensor:
     return square_crop(to_tensor(case.reference), (0, 0, *case.reference.size))
 
 
+def stretched_reference(case: Case) -> Image.Image:
+    """Stretch the reference, surroundings and all, over the mask's box of the background."""
+    left, top, right, bottom = case.box
+    layer = case.background.copy()
+    layer.paste(case.reference.resize((right - left, bottom - top), Image.Resampling.LANCZOS), (left, top))
+    return layer
+
+
 def scene(case: Case) -> Tensor:
     """Return the whole untouched background: (1, 3, H, W)."""
     return to_tensor(case.background)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
-from spin_bench.metrics.batch import Batch, PatchClip, context_box, scene, square_crop
+from spin_bench.metrics.batch import Batch, PatchClip, context_box, scene, square_crop, stretched_reference
 from spin_bench.metrics.coherence_pixels import mean_across
 from spin_bench.metrics.faults import SEAMS, SEAMS_AND_STYLES, STYLES
 from spin_bench.metrics.metric import BOX, CROPPED, OF_CROP, by_clip, by_words
@@ -76,10 +76,7 @@ def coherence_gain(batch: Batch) -> Tensor:
     """K3: agreement of the context crops of G and S, less that of a collage of the stretched reference."""
 
     def collage(case: Case) -> Tensor:
-        left, top, right, bottom = case.box
-        layer = case.background.copy()
-        layer.paste(case.reference.resize((right - left, bottom - top), Image.Resampling.LANCZOS), (left, top))
-        pasted = Image.composite(layer, case.background, case.mask)
+        pasted = Image.composite(stretched_reference(case), case.background, case.mask)
         return square_crop(to_tensor(pasted), context_box(case.box, case.mask.width))
 
     return ((batch.clip_contexts - batch.clip_of(collage)) * batch.clip_of(scene_context)).sum(1)

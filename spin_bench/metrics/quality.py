@@ -3,6 +3,8 @@
 Each needs a package or weights of its own (`spin_bench.metrics.extra_encoders`) and is computed only if a run names it.
 """
 
+from functools import partial
+
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch, reference_object
@@ -10,15 +12,10 @@ from spin_bench.metrics.metric import COSINE, OF_OBJECT, metric
 
 _OF_OBJECT = {**OF_OBJECT, "resize": "bicubic, antialiased, to 128 px, then to 224 px"}
 _WITH_PROMPT = "whole painted picture with the prompt"
+_with_prompt = partial(metric, higher_is_better=True, compares=_WITH_PROMPT)
 
 
-@metric(
-    title="DINO-I",
-    higher_is_better=True,
-    range=COSINE,
-    encoder="dino",
-    **_OF_OBJECT,
-)
+@metric(**_OF_OBJECT, title="DINO-I", higher_is_better=True, range=COSINE, encoder="dino")
 def dino_i_crop(batch: Batch) -> Tensor:
     """Cosine of DINO features: the mask's box of the painted picture, and the reference's object."""
     encode = batch.encoders["dino"]
@@ -26,11 +23,11 @@ def dino_i_crop(batch: Batch) -> Tensor:
 
 
 @metric(
+    **_OF_OBJECT,
     title="DreamSim",
     higher_is_better=False,
     range=(0, 1),
     encoder="dreamsim",
-    **_OF_OBJECT,
     source="Fu et al. 2023, by dreamsim",
 )
 def dreamsim_crop(batch: Batch) -> Tensor:
@@ -55,35 +52,20 @@ def _preferred(batch: Batch, encoder: str) -> Tensor:
     return batch.encoders[encoder](batch.images, [case.prompt for case in batch.cases]).cpu()
 
 
-@metric(
-    title="ImageReward",
-    higher_is_better=True,
-    range=(-5, 5),
-    encoder="image_reward",
-    compares=_WITH_PROMPT,
-    source="Xu et al. 2023, by image-reward",
-)
+@_with_prompt(title="ImageReward", range=(-5, 5), encoder="image_reward", source="Xu et al. 2023, by image-reward")
 def image_reward(batch: Batch) -> Tensor:
     """ImageReward of the whole painted picture and the prompt."""
     return _preferred(batch, "image_reward")
 
 
-@metric(
-    title="HPS v2.1",
-    higher_is_better=True,
-    range=(0, 1),
-    encoder="hps",
-    compares=_WITH_PROMPT,
-    source="Wu et al. 2023, by hpsv2",
-)
+@_with_prompt(title="HPS v2.1", range=(0, 1), encoder="hps", source="Wu et al. 2023, by hpsv2")
 def hps(batch: Batch) -> Tensor:
     """Human preference score of the whole painted picture and the prompt."""
     return _preferred(batch, "hps")
 
 
-@metric(
+@_with_prompt(
     title="PickScore",
-    higher_is_better=True,
     range=(-100, 100),
     encoder="pick_score",
     compares=f"{_WITH_PROMPT}, the logit scale times the cosine",

@@ -78,13 +78,8 @@ def _data(
     return {
         "subsets": [*subsets(about.cases), *(name for name, cases in odd.items() if cases)],
         "metrics": [
-            {
-                "title": record.title,
-                "unit": record.unit,
-                "digits": record.digits,
-                "better": better[record.higher_is_better],
-            }
-            for record in about.records.values()
+            {"title": r.title, "unit": r.unit, "digits": r.digits, "better": better[r.higher_is_better]}
+            for r in about.records.values()
         ],
         "methods": [
             {"name": name, "title": row.title, "colour": colours[name], "competes": not row.bound}

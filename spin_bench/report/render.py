@@ -1,6 +1,6 @@
 """Everything a reader sees of a results folder, made from its files alone: the same files give the same bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -55,8 +55,12 @@ def _looked_through(results: Results) -> Flags:
 
     A folder may have come without them, as the committed ones do: its numbers are whole, its pages would not be.
     """
-    inputs = [results.folder / "inputs" / case.id / f"{name}.png" for case in results.about.cases for name in INPUTS]
-    painted = _painted(results)
+    inputs = [results.input_path(case.id, name) for case in results.about.cases for name in INPUTS]
+    painted = {
+        (method, case, k): results.image_path(method, case, k)
+        for (method, case), ks in results.about.painted.items()
+        for k in ks
+    }
     gone = [path for path in (*inputs, *painted.values()) if not path.is_file()]
     if gone:
         raise UserError(
@@ -67,14 +71,6 @@ def _looked_through(results: Results) -> Flags:
         return flagged(painted)
     except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: Pillow's, of a PNG that breaks off
         raise UserError(f"{results.folder}: {error}: run its experiment again") from error
-
-
-def _painted(results: Results) -> Mapping[tuple[str, str, int], Path]:
-    return {
-        (method, case, k): results.folder / "images" / method / case / f"{k}.png"
-        for (method, case), ks in results.about.painted.items()
-        for k in ks
-    }
 
 
 def _remove_others(folder: Path, figures: Sequence[Path]) -> None:
@@ -100,7 +96,13 @@ def _grid_rows(results: Results) -> list[GridRow]:
     by_domain = [[case for case in cases if case.domain == d] for d in sorted({case.domain for case in cases})]
     share = max(1, GRID_ROWS // len(by_domain))
     return [
-        GridRow(case.prompt, (*_inputs(results.folder, case), *(_first(results, name, case) for name in painters)))
+        GridRow(
+            case.prompt,
+            (
+                *(_opened(results.input_path(case.id, name)) for name in INPUTS),
+                *(_first(results, method, case) for method in painters),
+            ),
+        )
         for of_domain in by_domain
         for case in spread(of_domain, share)
     ]
@@ -117,13 +119,9 @@ def spread(cases: Sequence[AboutCase], count: int) -> list[AboutCase]:
     return [cases[i * len(cases) // count] for i in range(count)]
 
 
-def _inputs(folder: Path, case: AboutCase) -> list[Image.Image]:
-    return [_opened(folder / "inputs" / case.id / f"{name}.png") for name in INPUTS]
-
-
 def _first(results: Results, method: str, case: AboutCase) -> Image.Image | None:
     ks = results.about.painted.get((method, case.id), ())
-    return _opened(results.folder / "images" / method / case.id / f"{ks[0]}.png") if ks else None
+    return _opened(results.image_path(method, case.id, ks[0])) if ks else None
 
 
 def _opened(path: Path) -> Image.Image:

@@ -49,6 +49,12 @@ class Results:
         drawn = dict.fromkeys(method for method, _ in self.about.painted)
         return {name: self.about.methods[name] for name in drawn}
 
+    def input_path(self, case: str, name: str) -> Path:
+        return self.folder / "inputs" / case / f"{name}.png"
+
+    def image_path(self, method: str, case: str, k: int) -> Path:
+        return self.folder / "images" / method / case / f"{k}.png"
+
 
 def read_results(folder: Path) -> Results:
     """Read and check a results folder; `UserError` if it is none, or one of its files is missing or spoilt."""

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from spin_bench.core.errors import UserError
-from spin_bench.core.files import write_whole
+from spin_bench.core.files import write_csv, write_whole
 from spin_bench.core.identity import leaves
 from spin_bench.report.about import ABOUT
 from spin_bench.report.figures.curves import sweep_curves, sweep_path
@@ -89,7 +89,7 @@ def write_sweep(results: Sequence[Results]) -> Path:
     beside = Path(os.path.commonpath([one.folder.absolute().parent for one in results]))
     folder = beside if (beside / INDEX).exists() else beside / f"sweep_{name}"
     methods = {method: about.methods[method] for method in dict.fromkeys(method for _, method in values)}
-    write_whole(folder / "points.csv", points.to_csv(index=False, float_format="%.6f", lineterminator="\n").encode())
+    write_csv(folder / "points.csv", points)
     write_whole(folder / "table.md", _table(points, name, methods, about.records, about.notes).encode())
     log = min(values.values()) > 0 and max(values.values()) / min(values.values()) >= LOG_FROM
     drawn = [record for record in similarity_and_coherence(about.records) if record is not None]

@@ -11,7 +11,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from spin_bench.core.files import write_whole
+from spin_bench.core.files import write_csv, write_whole
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.latex import latex
 from spin_bench.report.legend import Rows
@@ -36,10 +36,10 @@ def write_tables(numbers: Numbers, subsets: Mapping[str, Numbers], folder: Path)
     `subsets` stand in the Markdown and, with their name in front, in subsets.csv and subsets_paired.csv.
     """
     text = markdown(numbers.sheet, [part.sheet for part in subsets.values()])
-    write_whole(folder / "subsets.csv", _csv(_stacked(SUMMARY, {name: part.summary for name, part in subsets.items()})))
-    write_whole(folder / "subsets_paired.csv", _csv(_stacked(PAIRS, {name: p.pairs for name, p in subsets.items()})))
-    write_whole(folder / "table.csv", _csv(numbers.summary))
-    write_whole(folder / "paired.csv", _csv(numbers.pairs))
+    write_csv(folder / "subsets.csv", _stacked(SUMMARY, {name: part.summary for name, part in subsets.items()}))
+    write_csv(folder / "subsets_paired.csv", _stacked(PAIRS, {name: part.pairs for name, part in subsets.items()}))
+    write_csv(folder / "table.csv", numbers.summary)
+    write_csv(folder / "paired.csv", numbers.pairs)
     write_whole(folder / "table.tex", latex(numbers.sheet).encode())
     write_whole(folder / "table.md", text.encode())
     return text
@@ -57,7 +57,7 @@ def write_cost(runs: pd.DataFrame, *, methods: Rows, folder: Path) -> str:
         images=("k", "size"), seconds_per_image=("seconds", "mean"), peak_memory_mb=("peak_memory_mb", "max")
     ).reindex(pd.Index(list(methods), name="method"))
     cost = cost.assign(images=cost["images"].fillna(0).astype(int)).reset_index()[COST]
-    write_whole(folder / "cost.csv", _csv(cost))
+    write_csv(folder / "cost.csv", cost)
     rows = [
         [methods[row.method].title, str(row.images), number(row.seconds_per_image, 2), number(row.peak_memory_mb, 0)]
         for row in cost.itertuples()
@@ -103,8 +103,3 @@ def _stacked(columns: Sequence[str], frames: Mapping[str, pd.DataFrame]) -> pd.D
     """`frames` over each other, a column `subset` before the others."""
     named = [frame.assign(subset=name) for name, frame in frames.items()]
     return pd.concat(named or [pd.DataFrame(columns=columns)]).reindex(columns=["subset", *columns])
-
-
-def _csv(frame: pd.DataFrame) -> bytes:
-    text: str = frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    return text.encode()

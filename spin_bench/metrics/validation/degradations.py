@@ -20,6 +20,7 @@ from skimage.color import hsv2rgb, lab2rgb, rgb2hsv, rgb2lab
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError
+from spin_bench.metrics.batch import stretched_reference
 from spin_bench.mini.benchmark import make_task
 from spin_bench.mini.sprites import nouns
 from spin_bench.mini.world import CANVAS, DOMAINS, Scene, paint, subject_mask
@@ -85,11 +86,7 @@ def _mixed(case: Case, other: Pixels, weight: float | Pixels) -> Pixels:
 
 
 def _stretched_reference(case: Case) -> Pixels:
-    """The reference, surroundings and all, stretched over the mask's box of the background."""
-    left, top, right, bottom = case.box
-    layer = case.background.copy()
-    layer.paste(case.reference.resize((right - left, bottom - top), Image.Resampling.LANCZOS), (left, top))
-    return np.asarray(layer, np.float64) / 255
+    return np.asarray(stretched_reference(case), np.float64) / 255
 
 
 def _drawn(case: Case, kind: str, choices: int) -> int:

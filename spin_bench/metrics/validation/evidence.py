@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from spin_bench.core.files import write_whole
+from spin_bench.core.files import write_csv, write_whole
 from spin_bench.metrics.validation.ladders import FLAT, ORDERED, SEVERITIES
 
 FILES = ("courses.csv", "matrix.csv", "matrix.json", "matrix.md", "matrix.png")
@@ -22,8 +22,8 @@ def save(values: pd.DataFrame, table: pd.DataFrame, main: Sequence[str], folder:
     """
     paths = [folder / name for name in FILES]
     means = values.groupby(["metric", "ladder", "severity"], sort=False)["value"].agg(["mean", "count"])
-    write_whole(paths[0], _csv(means.reset_index()))
-    write_whole(paths[1], _csv(table))
+    write_csv(paths[0], means.reset_index(), digits=4)
+    write_csv(paths[1], table, digits=4)
     write_whole(paths[2], (json.dumps(verdicts(table, main), indent=1) + "\n").encode())
     write_whole(paths[3], page(table, main, title=title).encode())
     draw(table, main, paths[4])
@@ -129,8 +129,3 @@ def _ink(fall: float) -> str:
 
 def _rounded(value: float) -> float | None:
     return None if pd.isna(value) else round(float(value), 4)
-
-
-def _csv(frame: pd.DataFrame) -> bytes:
-    text: str = frame.to_csv(index=False, float_format="%.4f", lineterminator="\n")
-    return text.encode()
