@@ -31,7 +31,7 @@ from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.case_features import CaseFeatures, portions
 from spin_bench.metrics.extra_encoders import Encoders
 from spin_bench.metrics.preservation import levels
-from spin_bench.metrics.registry import METRICS, chosen
+from spin_bench.metrics.registry import METRICS, metric_names
 from spin_bench.metrics.validation.degradations import LADDERS
 from spin_bench.models.loading.load import load_stack
 from spin_bench.models.stack import Stack
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="as for spin-bench, for example metrics=[clip_i_crop,lpips_bg]")
     options = parser.parse_args()
     console, config = Console(), compose(["experiment=table1", *options.overrides])
-    names, stack = [n for n in chosen(list(config.metrics), METRICS) if n in METRICS], load_stack(stack_config(config))
+    names, stack = metric_names(list(config.metrics)), load_stack(stack_config(config))
     limit = options.images // IMAGES_A_CASE
     loaded = load_cases(dataset_config(config), watcher(console), limit=limit, canvas=stack.canvas)
     pairs = _pictures(loaded.cases, options.images)

@@ -17,7 +17,7 @@ from spin_bench.core.limits import Count
 from spin_bench.datasets.benchmarks import DatasetConfig, chosen_domains
 from spin_bench.methods.method import Method
 from spin_bench.methods.variants import Variant, changed, chosen_variants, in_order, with_variants
-from spin_bench.metrics.registry import chosen as chosen_metrics
+from spin_bench.metrics.registry import metric_names
 from spin_bench.metrics.sets import known_distances
 from spin_bench.models.config import StackConfig
 
@@ -97,7 +97,7 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Colle
     for name in names:
         if name not in known:
             raise unknown("method", name, list(known))
-    wanted = chosen_metrics(words.metrics, metrics)
+    wanted = metric_names(words.metrics, metrics)
     if not names:
         raise UserError("methods=[]: name one method or more")
     variants = chosen_variants(words.variants, names, known)

@@ -65,7 +65,7 @@ def set_distances(run: Run) -> pd.DataFrame:
 def _score(metric: SetMetric, own: Tensor, other: Tensor) -> SetScore:
     if metric.subsets:
         return over_subsets(own, other, metric.distance)
-    return SetScore(metric.distance(own, other).item(), float("nan"), float("nan"), len(own), 1)
+    return SetScore(metric.distance(own, other).item(), float("nan"), float("nan"), len(own))
 
 
 def _features(

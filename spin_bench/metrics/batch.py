@@ -1,6 +1,6 @@
 """Painted pictures beside their cases as tensors; every feature is computed once, however many metrics read it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -135,7 +135,7 @@ class Batch:
     @cached_property
     def crops(self) -> Tensor:
         """The mask's tight box of every painted picture, (n, 3, CROP_SIDE, CROP_SIDE)."""
-        return self._cut(case.box for case in self.cases)
+        return torch.cat(self.cut(lambda case, image: square_crop(image[None], case.box)))
 
     @cached_property
     def clip_crops(self) -> Tensor:
@@ -145,7 +145,8 @@ class Batch:
     @cached_property
     def clip_contexts(self) -> Tensor:
         """CLIP features of the enlarged box of every painted picture."""
-        return self.stack.clip.encode_image(self._cut(context_box(case.box, case.mask.width) for case in self.cases))
+        crops = self.cut(lambda case, image: square_crop(image[None], context_box(case.box, case.mask.width)))
+        return self.stack.clip.encode_image(torch.cat(crops))
 
     @cached_property
     def clip_images(self) -> Tensor:
@@ -174,8 +175,9 @@ class Batch:
         position = {case.id: index for index, case in enumerate(self.shared.cases)}
         return [position[case.id] for case in self.cases]
 
-    def _cut(self, boxes: Iterable[tuple[int, int, int, int]]) -> Tensor:
-        return torch.cat([square_crop(image[None], box) for image, box in zip(self.images, boxes, strict=True)])
+    def cut(self, crop: Callable[[Case, Tensor], Tensor]) -> list[Tensor]:
+        """Apply `crop` to each case and its painted picture (3, H, W)."""
+        return [crop(case, image) for case, image in zip(self.cases, self.images, strict=True)]
 
     def once(self, kind: str, picture_of: Callable[[Case], Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:
         """Encode one picture a case and repeat its features for each of the case's images; `kind` names the pair."""

@@ -60,7 +60,7 @@ def _admitted(where: str, name: str, metric: "Metric | CaseMetric") -> "Metric |
 METRICS = metrics()
 
 
-def chosen(words: Sequence[str], known: Collection[str] = METRICS) -> list[str]:
+def metric_names(words: Sequence[str], known: Collection[str] = METRICS) -> list[str]:
     """Return the metrics that `words` name, "@<preset>" standing for all of a preset's.
 
     A word that names nothing among `known`, or no word at all, is a `UserError`.

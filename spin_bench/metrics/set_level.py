@@ -31,7 +31,6 @@ class SetScore:
     lo: float
     hi: float
     size: int
-    subsets: int
 
 
 def rbf_kernel(a: Tensor, b: Tensor, bandwidth: float) -> Tensor:
@@ -95,7 +94,7 @@ def over_subsets(
 
     values = torch.stack([distance(rows(a), rows(b)) for _ in range(subsets)])
     lo, hi = torch.quantile(values, torch.tensor([0.025, 0.975], dtype=values.dtype)).tolist()
-    return SetScore(values.mean().item(), lo, hi, size, subsets)
+    return SetScore(values.mean().item(), lo, hi, size)
 
 
 def _checked(a: Tensor, b: Tensor, *, equal: bool = True) -> tuple[Tensor, Tensor]:

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from spin_bench.core.identity import leaves
 from spin_bench.report.results import Results
-from spin_bench.statistics.bootstrap import bootstrap_intervals
-from spin_bench.statistics.comparison import per_case, summarise
+from spin_bench.statistics.comparison import per_case, summarise, summarise_cases
 
 ABSENT = "none"  # a value that one side does not have
 MOVES = ["method", "metric", "mean_a", "lo_a", "hi_a", "mean_b", "lo_b", "hi_b", "diff", "lo", "hi", "n", "moved"]
@@ -50,16 +48,10 @@ def moves(a: Results, b: Results) -> pd.DataFrame:
     columns = [name for name in a.about.records if name in b.about.records]
     index = ["method", "metric"]
     left, right = (summarise(side.scores, methods=rows, metrics=columns).set_index(index) for side in (a, b))
-    values = [per_case(side.scores, methods=rows, metrics=columns)["value"] for side in (a, b)]
-    apart = (values[1] - values[0]).groupby(level=index)  # of cases that one side lacks: NaN
-    cells = {cell: diffs.to_numpy() for cell, diffs in apart}
-    intervals = dict(zip(cells, bootstrap_intervals([*cells.values()]), strict=True))
-    table = left.join(right, lsuffix="_a", rsuffix="_b")
-    known = {cell: diffs[~np.isnan(diffs)] for cell, diffs in cells.items()}
-    table["diff"] = [known[cell].mean() if len(known[cell]) else np.nan for cell in table.index]
-    table["lo"] = [intervals[cell][0] for cell in table.index]
-    table["hi"] = [intervals[cell][1] for cell in table.index]
-    table["n"] = [len(known[cell]) for cell in table.index]
+    values_a, values_b = (per_case(side.scores, methods=rows, metrics=columns) for side in (a, b))
+    paired = summarise_cases(values_b - values_a).set_index(index)  # cases that one side lacks are NaN
+    table = left.join(right, lsuffix="_a", rsuffix="_b").join(paired[["mean", "lo", "hi", "n"]])
+    table = table.rename(columns={"mean": "diff"})
     b_outside = (table["mean_b"] < table["lo_a"]) | (table["mean_b"] > table["hi_a"])
     a_outside = (table["mean_a"] < table["lo_b"]) | (table["mean_a"] > table["hi_b"])
     return table.assign(moved=a_outside & b_outside).reset_index()[MOVES]

@@ -20,13 +20,11 @@ def overview(sheet: Sheet, costs: pd.DataFrame) -> Values:
     `costs` is cost.csv. A cell's `lo`, `at` and `hi` are percents of its column's width.
     """
     colours = method_colours(sheet.methods)
-    spent = costs.set_index("method")
+    spent = costs.set_index("method").reindex(list(sheet.methods))
     scales = {metric: _scale(sheet, metric) for metric in sheet.records}
     rows = []
     for name, row in sheet.methods.items():
-        cost = spent.loc[name] if name in spent.index else {"seconds_per_image": math.nan, "peak_memory_mb": math.nan}
         cells = [_cell(sheet, name, metric, scales[metric]) for metric in sheet.records]
-        seconds, memory = (float(cost[column]) for column in ("seconds_per_image", "peak_memory_mb"))
         rows.append(
             {
                 "name": name,
@@ -34,8 +32,8 @@ def overview(sheet: Sheet, costs: pd.DataFrame) -> Values:
                 "colour": colours[name],
                 "bound": row.bound,
                 "cells": cells,
-                "seconds": number(seconds, 2),
-                "memory": number(memory, 0),
+                "seconds": number(spent.at[name, "seconds_per_image"], 2),
+                "memory": number(spent.at[name, "peak_memory_mb"], 0),
             }
         )
     return {

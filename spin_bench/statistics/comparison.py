@@ -52,12 +52,17 @@ def summarise(
 
     `n` counts the cases with a value and `missing` those without, among all cases of `scores`.
     """
-    cells = _by_cell(per_case(scores, methods=methods, metrics=metrics))
+    return summarise_cases(per_case(scores, methods=methods, metrics=metrics))
+
+
+def summarise_cases(values: pd.DataFrame) -> pd.DataFrame:
+    """Do the same with the values of cases as `per_case` returns them, or with differences of two such frames."""
+    cells = _by_cell(values)
     rows = []
-    for ((method, metric), values), interval in zip(cells.items(), bootstrap_intervals([*cells.values()]), strict=True):
-        known = values[~np.isnan(values)]
+    for ((method, metric), cases), interval in zip(cells.items(), bootstrap_intervals([*cells.values()]), strict=True):
+        known = cases[~np.isnan(cases)]
         mean = float(known.mean()) if len(known) else math.nan
-        rows.append((method, metric, mean, *interval, len(known), len(values) - len(known)))
+        rows.append((method, metric, mean, *interval, len(known), len(cases) - len(known)))
     return pd.DataFrame(rows, columns=SUMMARY)
 
 

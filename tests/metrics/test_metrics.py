@@ -20,7 +20,7 @@ from spin_bench.metrics.extra_encoders import ENCODERS
 from spin_bench.metrics.listing import metrics_table
 from spin_bench.metrics.metric import CaseMetric, Metric
 from spin_bench.metrics.preservation import PSNR_CAP
-from spin_bench.metrics.registry import METRICS, chosen
+from spin_bench.metrics.registry import METRICS, metric_names
 from spin_bench.metrics.validation.degradations import LADDERS
 from spin_bench.models.stack import Stack
 
@@ -227,14 +227,14 @@ def test_the_table_tells_every_record(stack: Stack):
 
 
 def test_a_preset_is_chosen_by_its_name():
-    names = chosen(["clip_t", "@piebench", "psnr_bg@piebench", "diversity_crop"])
+    names = metric_names(["clip_t", "@piebench", "psnr_bg@piebench", "diversity_crop"])
     assert names == ["clip_t", *[name for name in METRICS if name.endswith("@piebench")], "diversity_crop"]
     with pytest.raises(UserError, match="unknown preset '@tfcion': did you mean '@tficon'"):
-        chosen(["@tfcion"])
+        metric_names(["@tfcion"])
     with pytest.raises(UserError, match=r"metrics=\[\]: name one"):
-        chosen([])
+        metric_names([])
     with pytest.raises(UserError, match="unknown metric 'clip_t@tficn': did you mean 'clip_t@tficon'"):
-        chosen(["clip_t@tficn"])
+        metric_names(["clip_t@tficn"])
 
 
 def test_the_main_table_holds_only_metrics_that_keep_their_promises():

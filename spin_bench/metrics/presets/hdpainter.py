@@ -38,5 +38,5 @@ def crop(case: Case, image: Tensor, side: int) -> Tensor:
 def clip_t_crop(batch: Batch) -> Tensor:
     """CLIPScore of that crop and the prompt."""
     side = batch.stack.clip.side
-    crops = [crop(case, image, side) for case, image in zip(batch.cases, batch.images, strict=True)]
-    return clip_score(batch, batch.stack.clip.encode_image(torch.cat(crops)))
+    crops = torch.cat(batch.cut(lambda case, image: crop(case, image, side)))
+    return clip_score(batch, batch.stack.clip.encode_image(crops))

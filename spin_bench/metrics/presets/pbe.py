@@ -52,6 +52,6 @@ def squashed(picture: Image.Image, side: int) -> Tensor:
 def clip_i(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of that crop and of the squashed reference photo."""
     clip = batch.stack.clip
-    crops = torch.cat([crop(case, image, clip.side) for case, image in zip(batch.cases, batch.images, strict=True)])
+    crops = torch.cat(batch.cut(lambda case, image: crop(case, image, clip.side)))
     references = batch.once("clip@pbe", lambda case: squashed(case.reference, clip.side), clip.encode_image)
     return 100 * (clip.encode_image(crops) * references).sum(1)

@@ -35,14 +35,11 @@ def _reference(case: Case) -> Tensor:
     return to_tensor(case.reference)
 
 
-def _crops(batch: Batch) -> list[Tensor]:
-    """The mask's box of every painted picture, squashed to the size of its reference: (1, 3, h, w) each."""
-    crops = []
-    for case, image in zip(batch.cases, batch.images, strict=True):
-        left, top, right, bottom = case.box
-        cut, size = image[None, :, top:bottom, left:right], case.reference.size[::-1]
-        crops.append(F.interpolate(cut, size, mode="bicubic", antialias=True).clamp(-1, 1))
-    return crops
+def _crop(case: Case, image: Tensor) -> Tensor:
+    """The mask's box of a painted picture, squashed to the size of its reference: (1, 3, h, w)."""
+    left, top, right, bottom = case.box
+    cut, size = image[None, :, top:bottom, left:right], case.reference.size[::-1]
+    return F.interpolate(cut, size, mode="bicubic", antialias=True).clamp(-1, 1)
 
 
 @by_lpips(
@@ -65,7 +62,7 @@ def lpips_bg(batch: Batch) -> Tensor:
 @by_lpips(**_AGAINST_REFERENCE, title="LPIPS-FG", compares=_PAIR, source=f"{_REPLIES} (with LPIPS-VGG)")
 def lpips_fg(batch: Batch) -> Tensor:
     """Perceptual distance of the crop and the raw reference, at the reference's size."""
-    pairs = [torch.cat([crop, _reference(case)], 1) for crop, case in zip(_crops(batch), batch.cases, strict=True)]
+    pairs = batch.cut(lambda case, image: torch.cat([_crop(case, image), _reference(case)], 1))
     return encoded(pairs, lambda both: batch.stack.perceptual(*both.chunk(2, dim=1)))
 
 
@@ -80,7 +77,7 @@ def lpips_fg(batch: Batch) -> Tensor:
 def clip_i(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of the same two pictures."""
     encode = batch.stack.clip.encode_image
-    return 100 * (encoded(_crops(batch), encode) * batch.clip_of(_reference)).sum(1)
+    return 100 * (encoded(batch.cut(_crop), encode) * batch.clip_of(_reference)).sum(1)
 
 
 @by_words(

@@ -19,9 +19,9 @@ import importlib.util, sys, types
 package = types.ModuleType("spin_bench")
 package.__path__ = importlib.util.find_spec("spin_bench").submodule_search_locations
 sys.modules["spin_bench"] = package  # whatever the package itself imports
-from spin_bench.metrics.registry import METRICS, chosen
+from spin_bench.metrics.registry import METRICS, metric_names
 from spin_bench.metrics.sets import known_distances
-assert len(chosen([*METRICS, "@tficon"])) == len(METRICS) > 40 and known_distances(["kid"])
+assert len(metric_names([*METRICS, "@tficon"])) == len(METRICS) > 40 and known_distances(["kid"])
 assert not {"torch", "torchvision", "numpy"} & set(sys.modules)
 """
 ONE_ALONE = """
