@@ -10,11 +10,12 @@ from spin_bench.core.case import Case
 from spin_bench.core.progress import watched, watcher
 from spin_bench.datasets.benchmarks import chosen_domains, entries
 from spin_bench.datasets.tficon import load_case
+from spin_bench.metrics.case_features import portions
 from spin_bench.metrics.metric import Metric
 from spin_bench.metrics.registry import METRICS
 from spin_bench.metrics.validation.degradations import LADDERS
 from spin_bench.metrics.validation.evidence import failing, save
-from spin_bench.metrics.validation.ladders import matrix, measure, portions
+from spin_bench.metrics.validation.ladders import TOGETHER, matrix, measure
 from spin_bench.models.loading.load import load_stack
 
 CASES = 64  # if the run sets no limit
@@ -34,7 +35,7 @@ def climb_ladders(settings: RunSettings, console: Console) -> int:
     ladders = [ladder for ladder in LADDERS.values() if embedded or not ladder.embedded]
     beside = (name for name, metric in single.items() if not metric.extra and "@" not in name)
     metrics = [single[name] for name in dict.fromkeys([*main, *beside])]
-    steps = len(portions(cases)) * len(ladders)
+    steps = len(portions(cases, TOGETHER)) * len(ladders)
     frames = measure(metrics, ladders, cases, stack)
     values = pd.concat(watched(frames, total=steps, label="climbing ladders", console=console), ignore_index=True)
     folder, table = settings.results_dir / stack.name / "metrics", matrix(values, metrics)

@@ -1,5 +1,6 @@
 """What went wrong, in words for the person at the keyboard."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 
@@ -17,6 +18,14 @@ class PaintingError(Exception):
 
 class FirstFailure(Exception):
     """With `fail_fast`, the failure that ended the run; it is recorded as any other. The command exits with 3."""
+
+
+def check_known(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `UserError` for the first of `names` that is not known, with the nearest one that is."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise unknown(kind, name, known)
 
 
 def unknown(kind: str, name: str, known: list[str]) -> UserError:

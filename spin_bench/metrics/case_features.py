@@ -25,9 +25,10 @@ def padded(items: Sequence[T]) -> list[T]:
     return [*items, *[items[-1]] * (TOGETHER - len(items))]
 
 
-def portions(items: Sequence[T]) -> list[Sequence[T]]:
-    """Split items into portions of TOGETHER, the last one smaller."""
-    return [items[first : first + TOGETHER] for first in range(0, len(items), TOGETHER)]
+def portions(items: Sequence[T], size: int | None = None) -> list[Sequence[T]]:
+    """Split items into portions of `size` (TOGETHER if it is None), the last one smaller."""
+    size = size or TOGETHER
+    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
 def encoded(pictures: Sequence[Tensor], encode: Callable[[Tensor], Tensor]) -> Tensor:

@@ -5,6 +5,7 @@ from itertools import combinations
 from torch import Tensor
 
 from spin_bench.metrics.batch import Batch
+from spin_bench.metrics.case_features import portions
 from spin_bench.metrics.metric import BOX, case_metric
 from spin_bench.models.stack import Perceptual
 
@@ -17,8 +18,8 @@ def mean_pairwise_distance(images: Tensor, distance: Perceptual) -> float:
     if not pairs:
         return float("nan")
     total = 0.0
-    for first in range(0, len(pairs), PAIRS_TOGETHER):
-        a, b = zip(*pairs[first : first + PAIRS_TOGETHER], strict=True)
+    for some in portions(pairs, PAIRS_TOGETHER):
+        a, b = zip(*some, strict=True)
         total += distance(images[list(a)], images[list(b)]).double().sum().item()
     return total / len(pairs)
 

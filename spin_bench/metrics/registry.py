@@ -7,7 +7,7 @@ free.
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.errors import UserError, check_known
 from spin_bench.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -68,11 +68,7 @@ def metric_names(words: Sequence[str], known: Collection[str] = METRICS) -> list
     if not words:
         raise UserError("metrics=[]: name one metric or more, `spin-bench metrics` lists them")
     presets = {f"@{name.partition('@')[2]}" for name in known if "@" in name}
-    names: dict[str, None] = {}
-    for word in words:
-        if word.startswith("@") and word not in presets:
-            raise unknown("preset", word, sorted(presets))
-        if not word.startswith("@") and word not in known:
-            raise unknown("metric", word, list(known))
-        names |= dict.fromkeys([name for name in known if name.endswith(word)] if word.startswith("@") else [word])
-    return list(names)
+    check_known("preset", [word for word in words if word.startswith("@")], sorted(presets))
+    check_known("metric", [word for word in words if not word.startswith("@")], known)
+    names = [name for word in words for name in known if name == word or (word in presets and name.endswith(word))]
+    return list(dict.fromkeys(names))

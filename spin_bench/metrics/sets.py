@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.errors import UserError, check_known
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,9 +39,7 @@ SET_METRICS: dict[str, SetMetric] = {
 
 def known_distances(names: Sequence[str]) -> list[str]:
     """Return `names`; an unknown one is a `UserError`."""
-    for name in names:
-        if name not in SET_METRICS:
-            raise unknown("set-level metric", name, list(SET_METRICS))
+    check_known("set-level metric", names, SET_METRICS)
     return list(names)
 
 

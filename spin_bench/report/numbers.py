@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.errors import UserError, check_known
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.legend import Rows
 from spin_bench.report.sheet import Sheet, missing_values, size_of, winner
@@ -38,8 +38,8 @@ def numbers_of(
     """
     if scores.empty:
         raise UserError(f"{title}: no scores to report, score some images first")
-    check_known("method", scores["method"], methods)
-    check_known("metric", scores["metric"], records)
+    check_known("method", sorted(set(scores["method"])), methods)
+    check_known("metric", sorted(set(scores["metric"])), records)
     summary = summarise(scores, methods=list(methods), metrics=list(records))
     pairs = compare(scores, methods=list(methods), metrics=list(records))
     winners = {(winner(summary, pairs, methods, record, metric), metric) for metric, record in records.items()}
@@ -58,9 +58,3 @@ def numbers_of(
         notes=tuple(notes),
     )
     return Numbers(scores, summary, pairs, sheet)
-
-
-def check_known(kind: str, names: pd.Series, known: Mapping[str, object]) -> None:
-    """Raise `UserError` for the first of `names` that is not known, with the nearest one that is."""
-    for name in sorted(set(names) - set(known)):
-        raise unknown(kind, name, list(known))

@@ -11,12 +11,13 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from spin_bench.core.errors import check_known
 from spin_bench.core.files import write_csv, write_whole
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.latex import latex
 from spin_bench.report.legend import Rows
 from spin_bench.report.markdown import markdown, markdown_table
-from spin_bench.report.numbers import Numbers, check_known
+from spin_bench.report.numbers import Numbers
 from spin_bench.report.wording import header, interval, number, span
 from spin_bench.statistics.comparison import KEY, PAIRS, SUMMARY
 
@@ -51,7 +52,7 @@ def write_cost(runs: pd.DataFrame, *, methods: Rows, folder: Path) -> str:
     `runs` has a row for every image, with columns method, case, k, seconds and peak_memory_mb (NaN if it was not
     measured). Seconds are averaged over images, memory is the largest of them.
     """
-    check_known("method", runs["method"], methods)
+    check_known("method", sorted(set(runs["method"])), methods)
     grouped = runs.sort_values(["method", "case", "k", "seconds"]).groupby("method")
     cost = grouped.agg(
         images=("k", "size"), seconds_per_image=("seconds", "mean"), peak_memory_mb=("peak_memory_mb", "max")

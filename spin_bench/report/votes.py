@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from spin_bench.core.errors import UserError
-from spin_bench.core.identity import sha256_of
 from spin_bench.statistics.bradley_terry import COLUMNS, check_votes
 
 AGAIN = "export them again from vote.html"
@@ -21,19 +20,19 @@ def read_votes(paths: Sequence[Path], *, methods: Sequence[str]) -> pd.DataFrame
     what `check_votes` refuses are `UserError`s.
     """
     frames: list[pd.DataFrame] = []
-    voters: dict[str, Path] = {}  # digest of a file -> the file
+    voters: dict[bytes, Path] = {}  # content of a file -> the file
     for path in paths:
-        votes, digest = _read(path)
-        if digest in voters:
-            raise UserError(f"{path} holds the very votes of {voters[digest]}: name each voter's file once")
-        voters[digest] = path
+        votes, content = _read(path)
+        if content in voters:
+            raise UserError(f"{path} holds the very votes of {voters[content]}: name each voter's file once")
+        voters[content] = path
         check_votes(votes, methods=methods, where=str(path))
         frames.append(votes)
     return pd.concat(frames, ignore_index=True)
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, str]:
-    """The votes of a file, and the SHA-256 of its content."""
+def _read(path: Path) -> tuple[pd.DataFrame, bytes]:
+    """The votes of a file, and its content."""
     try:
         content = path.read_bytes()
         reader = csv.DictReader(StringIO(content.decode("utf-8-sig")), strict=True)
@@ -46,4 +45,4 @@ def _read(path: Path) -> tuple[pd.DataFrame, str]:
     for number, row in enumerate(rows, start=1):
         if None in row or not all(row[name] for name in COLUMNS):  # too long, or too short
             raise UserError(f"{path}: vote {number} is no row of {len(columns)} values: {AGAIN}")
-    return pd.DataFrame(rows, columns=list(columns))[COLUMNS].astype(str), sha256_of(content)
+    return pd.DataFrame(rows, columns=list(columns))[COLUMNS].astype(str), content

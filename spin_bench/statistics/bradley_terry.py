@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.errors import UserError, check_known
 
 COLUMNS = ["case", "left", "right", "winner"]
 SCORES = ["method", "score", "lo", "hi", "win_rate", "votes"]
@@ -22,8 +22,7 @@ def check_votes(votes: pd.DataFrame, *, methods: Sequence[str], where: str = "th
 
     That is one of an unknown method, on a pair of one method, or with a winner that is neither of the two nor a tie.
     """
-    for name in sorted({*votes["left"], *votes["right"]} - set(methods)):
-        raise unknown(f"method in {where}", name, list(methods))
+    check_known(f"method in {where}", sorted({*votes["left"], *votes["right"]}), methods)
     wrong = (votes["left"] == votes["right"]) | ~(
         (votes["winner"] == votes["left"]) | (votes["winner"] == votes["right"]) | (votes["winner"] == TIE)
     )

@@ -32,11 +32,6 @@ def crop(case: Case, image: Tensor, side: int) -> Tensor:
     return F.interpolate(image[None, :, top:bottom, left:right], (side, side), mode="bilinear", align_corners=False)
 
 
-def squashed(picture: Image.Image, side: int) -> Tensor:
-    """Squash a picture of any shape to (1, 3, side, side) by PIL's bicubic filter."""
-    return to_tensor(picture.resize((side, side), Image.Resampling.BICUBIC))
-
-
 @by_clip(
     preset="pbe",
     title="CLIP-I",
@@ -53,5 +48,8 @@ def clip_i(batch: Batch) -> Tensor:
     """100 times the cosine of CLIP features of that crop and of the squashed reference photo."""
     clip = batch.stack.clip
     crops = torch.cat(batch.cut(lambda case, image: crop(case, image, clip.side)))
-    references = batch.once("clip@pbe", lambda case: squashed(case.reference, clip.side), clip.encode_image)
-    return 100 * (clip.encode_image(crops) * references).sum(1)
+
+    def squashed(case: Case) -> Tensor:
+        return to_tensor(case.reference.resize((clip.side, clip.side), Image.Resampling.BICUBIC))
+
+    return 100 * (clip.encode_image(crops) * batch.clip_of(squashed)).sum(1)

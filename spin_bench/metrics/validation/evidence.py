@@ -95,7 +95,8 @@ def draw(table: pd.DataFrame, main: Sequence[str], path: Path) -> None:
     for y, metric in enumerate(metrics):
         for x, ladder in enumerate(ladders):
             cell = cells.loc[(metric, ladder)]
-            axes.text(x, y, _words(cell), ha="center", va="center", fontsize=7, color=_ink(cell["fall"]))
+            ink = "white" if abs(cell["fall"]) > 0.2 else "black"
+            axes.text(x, y, _words(cell), ha="center", va="center", fontsize=7, color=ink)
             if cell["claimed"]:
                 axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, fill=False, linewidth=1.6))
     axes.set_xticks(range(len(ladders)), [name.replace("_", " ") for name in ladders], rotation=35, ha="right")
@@ -121,10 +122,6 @@ def _words(cell: pd.Series) -> str:
         return "missing ×"
     order = f"\nρ {cell['order']:.2f}" if cell["claimed"] else ""
     return f"{round(cell['fall'], 2) + 0.0:+.2f}{order}{'' if cell['passes'] else ' ×'}"
-
-
-def _ink(fall: float) -> str:
-    return "white" if abs(fall) > 0.2 else "black"
 
 
 def _rounded(value: float) -> float | None:

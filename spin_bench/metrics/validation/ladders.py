@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 
 from spin_bench.core.case import Case
 from spin_bench.metrics.batch import Batch
-from spin_bench.metrics.case_features import CaseFeatures
+from spin_bench.metrics.case_features import CaseFeatures, portions
 from spin_bench.metrics.extra_encoders import Encoders
 from spin_bench.metrics.metric import Metric
 from spin_bench.metrics.validation.degradations import SEVERITIES, Ladder
@@ -30,17 +30,12 @@ FLAT = 0.1  # of a metric's range, which an unclaimed ladder may not exceed
 TOGETHER = 32  # cases an encoder sees at once
 
 
-def portions(cases: Sequence[Case]) -> list[Sequence[Case]]:
-    """Split cases into portions of TOGETHER, the last one smaller."""
-    return [cases[start : start + TOGETHER] for start in range(0, len(cases), TOGETHER)]
-
-
 def measure(
     metrics: Sequence[Metric], ladders: Sequence[Ladder], cases: Sequence[Case], stack: Stack
 ) -> Iterator[pd.DataFrame]:
     """Compute every metric for every case on every rung: a frame with columns `VALUES` per portion and ladder."""
     encoders = Encoders(stack.device)
-    for group in portions(cases):
+    for group in portions(cases, TOGETHER):
         about = CaseFeatures(group, stack, encoders)
         truths = _rung(metrics, about, [ladders[0].paint(case, 0) for case in group])
         for ladder in ladders:

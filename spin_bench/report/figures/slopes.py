@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spin_bench.core.errors import UserError
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.figures.style import FAINT, INK, WIDTH, house_style
 from spin_bench.report.legend import Rows, method_colours
@@ -24,10 +23,6 @@ def slopes(values: pd.DataFrame, *, base: str, rivals: Sequence[str], methods: R
 
     `values` is what `statistics.comparison.per_case` returns. Cases that lack one of the two are left out and counted.
     """
-    known = set(values.index.get_level_values("method"))
-    for name in (base, *rivals):
-        if name not in known:
-            raise UserError(f"no scores of {name!r} to draw slopes of; scored are {', '.join(sorted(known))}")
     table = values["value"].xs(record.name, level="metric").unstack("method")
     across = min(ACROSS, len(rivals))
     down = math.ceil(len(rivals) / across)
@@ -37,14 +32,8 @@ def slopes(values: pd.DataFrame, *, base: str, rivals: Sequence[str], methods: R
     for axes in grid.flat[len(rivals) :]:
         axes.set_visible(False)
     for axes, rival in zip(grid.flat, rivals, strict=False):
-        both = table[[rival, base]]
-        _panel(
-            axes,
-            both,
-            [colours[rival], colours[base]],
-            [methods[rival].title, methods[base].title],
-            record.higher_is_better,
-        )
+        titles = [methods[rival].title, methods[base].title]
+        _panel(axes, table[[rival, base]], [colours[rival], colours[base]], titles, record.higher_is_better)
     figure.supylabel(header(record), fontsize=13)
     figure.supxlabel(f"cases in which each is {'higher' if record.higher_is_better is None else 'better'}", fontsize=12)
     return figure
