@@ -33,7 +33,7 @@ def fold(run: Run) -> Path:
     scores, costs = collect(run)
     rows = _rows(run)
     write_scores(scores, folder)
-    write_cost(costs, methods={name: rows[name] for name in run.keys}, folder=folder)
+    write_cost(costs, methods=run.keys, folder=folder)
     write_inputs(folder / "inputs", run.cases)
     link_pictures(run, folder / "images")
     write_about(folder, _about(run, rows, scores, notes(run) + write_set_table(run, folder)))

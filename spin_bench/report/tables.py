@@ -4,7 +4,7 @@ Scores and costs are kept apart: the files of `write_tables` hold no time stamp 
 the same bytes on every machine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ from spin_bench.core.files import write_csv, write_whole
 from spin_bench.core.metric_record import MetricRecord
 from spin_bench.report.latex import latex
 from spin_bench.report.legend import Rows
-from spin_bench.report.markdown import markdown, markdown_table
+from spin_bench.report.markdown import markdown
 from spin_bench.report.numbers import Numbers
 from spin_bench.report.wording import header, interval, number, span
 from spin_bench.statistics.comparison import KEY, PAIRS, SUMMARY
@@ -31,23 +31,21 @@ def write_scores(scores: pd.DataFrame, folder: Path) -> None:
     write_whole(folder / "scores.parquet", ordered.to_parquet(index=False))
 
 
-def write_tables(numbers: Numbers, subsets: Mapping[str, Numbers], folder: Path) -> str:
-    """Write table.md, table.csv, paired.csv and table.tex into `folder`; return the Markdown.
+def write_tables(numbers: Numbers, subsets: Mapping[str, Numbers], folder: Path) -> None:
+    """Write table.md, table.csv, paired.csv and table.tex into `folder`.
 
     `subsets` stand in the Markdown and, with their name in front, in subsets.csv and subsets_paired.csv.
     """
-    text = markdown(numbers.sheet, [part.sheet for part in subsets.values()])
     write_csv(folder / "subsets.csv", _stacked(SUMMARY, {name: part.summary for name, part in subsets.items()}))
     write_csv(folder / "subsets_paired.csv", _stacked(PAIRS, {name: part.pairs for name, part in subsets.items()}))
     write_csv(folder / "table.csv", numbers.summary)
     write_csv(folder / "paired.csv", numbers.pairs)
     write_whole(folder / "table.tex", latex(numbers.sheet).encode())
-    write_whole(folder / "table.md", text.encode())
-    return text
+    write_whole(folder / "table.md", markdown(numbers.sheet, [part.sheet for part in subsets.values()]).encode())
 
 
-def write_cost(runs: pd.DataFrame, *, methods: Rows, folder: Path) -> str:
-    """Write cost.csv (columns `COST`) into `folder`; return it as a Markdown table.
+def write_cost(runs: pd.DataFrame, *, methods: Collection[str], folder: Path) -> None:
+    """Write cost.csv (columns `COST`) into `folder`, a row per name in `methods`.
 
     `runs` has a row for every image, with columns method, case, k, seconds and peak_memory_mb (NaN if it was not
     measured). Seconds are averaged over images, memory is the largest of them.
@@ -57,13 +55,7 @@ def write_cost(runs: pd.DataFrame, *, methods: Rows, folder: Path) -> str:
     cost = grouped.agg(
         images=("k", "size"), seconds_per_image=("seconds", "mean"), peak_memory_mb=("peak_memory_mb", "max")
     ).reindex(pd.Index(list(methods), name="method"))
-    cost = cost.assign(images=cost["images"].fillna(0).astype(int)).reset_index()[COST]
-    write_csv(folder / "cost.csv", cost)
-    rows = [
-        [methods[row.method].title, str(row.images), number(row.seconds_per_image, 2), number(row.peak_memory_mb, 0)]
-        for row in cost.itertuples()
-    ]
-    return markdown_table(["Method", "Images", "Time (s/image) ↓", "Peak memory (MB) ↓"], rows) + "\n"
+    write_csv(folder / "cost.csv", cost.assign(images=cost["images"].fillna(0).astype(int)).reset_index()[COST])
 
 
 def terminal_table(summary: pd.DataFrame, methods: Rows, records: Mapping[str, MetricRecord]) -> Table:

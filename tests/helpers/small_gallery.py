@@ -101,7 +101,7 @@ def make_folder(
     costs = pd.DataFrame({"method": list(images), "case": "c", "k": 0, "seconds": 2.0, "peak_memory_mb": math.nan})
     write_about(folder, about)
     write_scores(scores, folder)
-    write_cost(costs, methods={name: methods[name] for name in images}, folder=folder)
+    write_cost(costs, methods=images, folder=folder)
     write_inputs(folder / "inputs", cases)
     (folder / "provenance.json").write_text(json.dumps(provenance))
     (folder / "format.json").write_text('{"format":1}')

@@ -54,7 +54,8 @@ def write(
 ) -> str:
     numbers = numbers_of(scores, methods=METHODS, records=records, title=title, notes=["not a paper number"])
     write_scores(scores, folder)
-    return write_tables(numbers, {}, folder)
+    write_tables(numbers, {}, folder)
+    return (folder / "table.md").read_text()
 
 
 def bold(markdown: str) -> list[tuple[str, int]]:
@@ -228,16 +229,12 @@ def test_number(value: float, text: str):
 def test_cost(tmp_path: Path):
     rows = [("spin", "c", 0, 2.0, 100.0), ("spin", "c", 1, 4.0, 300.0), ("sd_inpaint", "c", 0, 0.5, math.nan)]
     runs = pd.DataFrame(rows, columns=["method", "case", "k", "seconds", "peak_memory_mb"])
-    methods = rows_of(sd_inpaint="SD-inpaint", spin="Spin", uni_paint="Uni")
-    text = write_cost(runs, methods=methods, folder=tmp_path)
-    assert (tmp_path / "cost.csv").read_text() == (
-        "method,images,seconds_per_image,peak_memory_mb\n"
-        "sd_inpaint,1,0.500000,\nspin,2,3.000000,300.000000\nuni_paint,0,,\n"
-    )
-    assert [re.sub(" +", " ", line) for line in text.splitlines()[2:]] == [
-        *(f"| SD-inpaint | 1 | 0.50 | {DASH} |", "| Spin | 2 | 3.00 | 300 |", f"| Uni | 0 | {DASH} | {DASH} |")
-    ]
-    assert write_cost(runs.iloc[::-1], methods=methods, folder=tmp_path) == text
+    for some_order in (runs, runs.iloc[::-1]):
+        write_cost(some_order, methods=["sd_inpaint", "spin", "uni_paint"], folder=tmp_path)
+        assert (tmp_path / "cost.csv").read_text() == (
+            "method,images,seconds_per_image,peak_memory_mb\n"
+            "sd_inpaint,1,0.500000,\nspin,2,3.000000,300.000000\nuni_paint,0,,\n"
+        )
 
 
 def test_terminal_table_shows_values_and_counts():

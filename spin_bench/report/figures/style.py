@@ -50,19 +50,20 @@ def legend_below(figure: Figure) -> None:
 
 
 @house_style
-def write_figure(figure: Figure, path: Path) -> list[Path]:
-    """Write `<path>.png` and `<path>.pdf`, without a date or a version: the same figure gives the same bytes."""
+def write_figure(figure: Figure, path: Path) -> Path:
+    """Write `<path>.pdf` and `<path>.png`; return the latter.
+
+    They hold no date and no version: the same figure gives the same bytes.
+    """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # it is laid out now, once for both files
     box = figure.get_tightbbox().padded(MARGIN)  # long names widen the page instead of being cut off
-    written = []
     for suffix, metadata in (
-        ("png", {"Software": None}),
         ("pdf", {"CreationDate": None, "Creator": None, "Producer": None}),
+        ("png", {"Software": None}),
     ):
         buffer = BytesIO()
         figure.savefig(buffer, format=suffix, dpi=DPI, metadata=metadata, bbox_inches=box)
         target = path.with_name(f"{path.name}.{suffix}")
         write_whole(target, buffer.getvalue())
-        written.append(target)
-    return written
+    return target

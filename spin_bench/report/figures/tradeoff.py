@@ -17,9 +17,7 @@ HEIGHT = 5.6  # inches
 
 
 @house_style
-def metric_tradeoff(
-    summary: pd.DataFrame, *, x: MetricRecord, y: MetricRecord, methods: Rows, title: str = ""
-) -> Figure:
+def metric_tradeoff(summary: pd.DataFrame, *, x: MetricRecord, y: MetricRecord, methods: Rows) -> Figure:
     """Draw one metric against another with both intervals, and the Pareto front of the means.
 
     `summary` is what `comparison.summarise` returns. Bounding rows are drawn hollow and are not on the front,
@@ -29,15 +27,13 @@ def metric_tradeoff(
     figure, axes = one_panel(HEIGHT)
     points = cells.loc[x.name].join(cells.loc[y.name], lsuffix="_x", rsuffix="_y", how="inner")
     _draw(axes, points, methods, higher_x=x.higher_is_better, higher_y=y.higher_is_better)
-    axes.set(xlabel=header(x), ylabel=header(y), title=title)
+    axes.set(xlabel=header(x), ylabel=header(y))
     legend_below(figure)
     return figure
 
 
 @house_style
-def cost_tradeoff(
-    summary: pd.DataFrame, costs: pd.DataFrame, *, y: MetricRecord, methods: Rows, title: str = ""
-) -> Figure:
+def cost_tradeoff(summary: pd.DataFrame, costs: pd.DataFrame, *, y: MetricRecord, methods: Rows) -> Figure:
     """Draw a metric with its interval against the seconds an image takes (logarithmic), and the Pareto front.
 
     `costs` has the columns method and seconds_per_image. Bounding rows, which paint nothing, are left out.
@@ -52,7 +48,7 @@ def cost_tradeoff(
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set(xlabel="time (s/image) ↓", ylabel=header(y), title=title)
+    axes.set(xlabel="time (s/image) ↓", ylabel=header(y))
     legend_below(figure)
     return figure
 

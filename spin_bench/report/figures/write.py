@@ -25,7 +25,7 @@ def write_figures(numbers: Numbers, costs: pd.DataFrame, folder: Path) -> list[P
     `costs` is the table of cost.csv. Slopes and forests set the first method that is no bounding row against every
     other one.
     """
-    return [write_figure(figure, folder / name)[0] for name, figure in _figures(numbers, costs)]
+    return [write_figure(figure, folder / name) for name, figure in _figures(numbers, costs)]
 
 
 def _figures(numbers: Numbers, costs: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
