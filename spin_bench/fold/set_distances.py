@@ -13,6 +13,7 @@ from spin_bench.core.errors import UserError
 from spin_bench.core.files import write_csv
 from spin_bench.core.progress import watched
 from spin_bench.diffusion.latents import to_tensor
+from spin_bench.metrics import set_level
 from spin_bench.metrics.batch import context_box, square_crop
 from spin_bench.metrics.case_features import encoded
 from spin_bench.metrics.extra_encoders import ENCODERS, Encoders
@@ -63,9 +64,10 @@ def set_distances(run: Run) -> pd.DataFrame:
 
 
 def _score(metric: SetMetric, own: Tensor, other: Tensor) -> SetScore:
+    distance: Callable[[Tensor, Tensor], Tensor] = getattr(set_level, metric.formula)
     if metric.subsets:
-        return over_subsets(own, other, metric.distance)
-    return SetScore(metric.distance(own, other).item(), float("nan"), float("nan"), len(own))
+        return over_subsets(own, other, distance)
+    return SetScore(distance(own, other).item(), float("nan"), float("nan"), len(own))
 
 
 def _features(

@@ -1,13 +1,9 @@
 """The distances of whole sets by name: which features, which formula. Names alone load no library."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from spin_bench.core.errors import UserError, check_known
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 FID_IMAGES = 2048  # the width of Inception's features: with fewer pictures their covariance is singular
 
@@ -21,13 +17,6 @@ class SetMetric:
     formula: str  # a function of `spin_bench.metrics.set_level`
     digits: int
     subsets: bool = True  # mean over random subsets; False: the whole sets at once
-
-    def distance(self, a: "Tensor", b: "Tensor") -> "Tensor":
-        """Compare features (n, width) of two sets; see the formula for sizes and errors."""
-        from spin_bench.metrics import set_level
-
-        formula: Callable[[Tensor, Tensor], Tensor] = getattr(set_level, self.formula)
-        return formula(a, b)
 
 
 SET_METRICS: dict[str, SetMetric] = {
