@@ -12,7 +12,7 @@ from spin_bench.config.executor import ExecutorConfig, Shard
 from spin_bench.config.paths import expanded, experiment_name
 from spin_bench.config.typed import resolved, typed
 from spin_bench.config.words import EVERY
-from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.errors import UserError, check_known
 from spin_bench.core.limits import Count
 from spin_bench.datasets.benchmarks import DatasetConfig, chosen_domains
 from spin_bench.methods.method import Method
@@ -94,17 +94,13 @@ def run_settings(config: DictConfig, known: Mapping[str, Method], metrics: Colle
     values = resolved(config)
     words = typed(_Composed, values)
     names = [str(words.method["name"])] if words.method else list(words.methods)
-    for name in names:
-        if name not in known:
-            raise unknown("method", name, list(known))
+    check_known("method", names, known)
     wanted = metric_names(words.metrics, metrics)
     if not names:
         raise UserError("methods=[]: name one method or more")
     variants = chosen_variants(words.variants, names, known)
     settings, known = _all_settings(names, variants, known, values), with_variants(known, variants)
-    for name in words.samples_for:
-        if name not in known:
-            raise unknown("method in samples_for", name, list(known))
+    check_known("method in samples_for", words.samples_for, known)
     results_dir = expanded("results_dir", words.results_dir)
     return RunSettings(
         experiment=experiment_name(words.experiment_name),
@@ -179,6 +175,5 @@ def _rooted(dataset: DatasetConfig) -> DatasetConfig:
 
 def _best_by(name: str | None, metrics: Sequence[str]) -> str:
     """A metric of the run; a choice by what the table does not show could not be checked."""
-    if name and name not in metrics:
-        raise unknown("metric in best_by", name, list(metrics))
+    check_known("metric in best_by", [name] if name else [], metrics)
     return name or ""

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.errors import UserError, check_known
 from spin_bench.methods.method import Method
 
 
@@ -30,9 +30,7 @@ def chosen_variants(
     config: Mapping[str, Mapping[str, Mapping[str, Any] | None] | None], names: Sequence[str], known: Mapping[str, Any]
 ) -> dict[str, Variant]:
     """The variants of the methods `names`, by name; `UserError` for a name that is taken or a method that is none."""
-    for method in config:
-        if method not in known:
-            raise unknown("method in variants", method, list(known))
+    check_known("method in variants", config, known)
     found: dict[str, Variant] = {}
     for method in names:
         for name, changes in (config.get(method) or {}).items():

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 # For rows without a colour of their own: Paul Tol's muted scheme (https://personal.sron.nl/~pault/), as far as it keeps
 # clear of Okabe and Ito's colours (https://jfly.uni-koeln.de/color/), which the built-in methods have. Both are told
@@ -37,7 +38,7 @@ def method_colours(rows: Rows) -> dict[str, str]:
     return colours
 
 
-def method_marks(rows: Rows) -> dict[str, dict[str, str]]:
+def method_marks(rows: Rows) -> dict[str, dict[str, Any]]:
     """Give each name its colour and a marker, in order, as keyword arguments of a plot."""
     pairs = zip(method_colours(rows).items(), cycle(MARKERS), strict=False)
     return {name: {"color": colour, "marker": marker} for (name, colour), marker in pairs}
