@@ -4,7 +4,6 @@
 server and no network.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from spin_bench.report.about import About
 from spin_bench.report.flags import Flags
 from spin_bench.report.legend import Rows, method_colours
 from spin_bench.report.made import made_line
-from spin_bench.report.markdown import legend_of_cells
+from spin_bench.report.markdown import LEGEND
 from spin_bench.report.numbers import Numbers
 from spin_bench.report.overview import overview
 from spin_bench.report.pages import page
@@ -52,7 +51,7 @@ def write_gallery(
         "notes": numbers.sheet.notes,
         "overviews": {"": overview(numbers.sheet, results.costs)}
         | {name: overview(part.sheet, results.costs) for name, part in parts.items()},
-        "legend": legend_of_cells(),
+        "legend": LEGEND,
         "figures": [path.relative_to(folder).as_posix() for path in figures],
         "files": [name for name in FILES if (folder / name).exists()],
         "made": made_line(results.provenance),
@@ -114,5 +113,4 @@ def _by_image(
     return {
         (method, case, int(k), metric): round(float(value), records[metric].digits + MORE_DIGITS)
         for method, case, k, metric, value in rows
-        if math.isfinite(value)
     }

@@ -3,7 +3,7 @@
 import re
 from itertools import groupby
 
-from spin_bench.report.markdown import legend_of_cells
+from spin_bench.report.markdown import LEGEND
 from spin_bench.report.sheet import Sheet
 from spin_bench.report.wording import DASH, header, interval, number
 
@@ -36,7 +36,7 @@ def latex(sheet: Sheet) -> str:
         for _, block in groupby(sheet.methods, lambda method: sheet.methods[method].bound)
     ]
     encoders = "; ".join(f"{record.title}: {record.encoder or 'none'}" for record in sheet.records.values())
-    below = [*sheet.missing, legend_of_cells(), f"Encoders: {encoders}.", *sheet.notes]
+    below = [*sheet.missing, LEGEND, f"Encoders: {encoders}.", *sheet.notes]
     lines = [
         "% needs \\usepackage{booktabs}",
         r"\begin{table*}[t]",

@@ -6,6 +6,10 @@ from spin_bench.report.sheet import FEWEST_CASES, Sheet
 from spin_bench.report.wording import direction, header, interval, number
 
 BETTER = {"↑": "higher is better", "↓": "lower is better", "": "neither end is better"}
+LEGEND = (
+    "Cells: mean over cases [95 % BCa bootstrap interval]. Bold: the best method, only where its paired interval "
+    f"against every other one excludes 0 over at least {FEWEST_CASES} cases; bounding rows do not compete."
+)
 
 
 def markdown(sheet: Sheet, subsets: Sequence[Sheet] = ()) -> str:
@@ -14,7 +18,7 @@ def markdown(sheet: Sheet, subsets: Sequence[Sheet] = ()) -> str:
         f"# {sheet.title}",
         *_numbers(sheet),
         *(part for subset in subsets for part in (f"## {subset.title}", *_numbers(subset))),
-        legend_of_cells(),
+        LEGEND,
         "\n".join(_legend(sheet)),
         "\n".join(f"- {note}" for note in sheet.notes),
     ]
@@ -28,14 +32,6 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [_pad(row, widths) for row in grid]
     return "\n".join(f"| {' | '.join(row)} |" for row in (lines[0], rule, *lines[1:]))
-
-
-def legend_of_cells() -> str:
-    """Say what a cell holds and what bold means."""
-    return (
-        "Cells: mean over cases [95 % BCa bootstrap interval]. Bold: the best method, only where its paired interval "
-        f"against every other one excludes 0 over at least {FEWEST_CASES} cases; bounding rows do not compete."
-    )
 
 
 def _numbers(sheet: Sheet) -> list[str]:

@@ -15,7 +15,7 @@ from spin_bench.report.figures.curves import sweep_curves, sweep_path
 from spin_bench.report.figures.style import write_figure
 from spin_bench.report.figures.write import similarity_and_coherence
 from spin_bench.report.legend import Rows
-from spin_bench.report.markdown import legend_of_cells, markdown_table
+from spin_bench.report.markdown import LEGEND, markdown_table
 from spin_bench.report.results import Results, read_results
 from spin_bench.report.wording import header, interval, number
 from spin_bench.statistics.comparison import summarise
@@ -112,5 +112,5 @@ def _table(points: pd.DataFrame, name: str, methods: Rows, records: Mapping[str,
             texts = [f"{number(c.mean, r.digits)} {interval(c.lo, c.hi, r.digits)}".rstrip() for c, r in own]
             rows.append([row.title, f"{value:g}", *texts, str(max((c.n for c, _ in own), default=0))])
     head = ["Method", name, *(header(record) for record in records.values()), "n"]
-    text = legend_of_cells().partition(" Bold")[0]  # nothing is bold: no row is tested against another
+    text = LEGEND.partition(" Bold")[0]  # nothing is bold: no row is tested against another
     return "\n\n".join([f"# Sweep of {name}", markdown_table(head, rows), text, *notes[:1]]) + "\n"
