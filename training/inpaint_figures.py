@@ -19,6 +19,7 @@ from spin_bench.diffusion.latents import to_tensor
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.methods.baselines.powerpaint import PROMPTS, encode_task
 from spin_bench.mini.captions import benchmark_prompt
+from spin_bench.mini.looks import SHIPPED_WORLD
 from spin_bench.mini.sprites import nouns
 from spin_bench.mini.world import CANVAS, DOMAINS, Scene, paint, sample_scene, subject_mask
 from spin_bench.models.stack import Stack
@@ -50,7 +51,7 @@ class HeldOut:
 
     @classmethod
     def drawn(cls, count: int) -> "HeldOut":
-        rng = np.random.Generator(np.random.PCG64([corpus.WORLD_VERSION, corpus.HELD_OUT, 2]))
+        rng = np.random.Generator(np.random.PCG64([SHIPPED_WORLD, corpus.HELD_OUT, 2]))
         domains = rng.choice(DOMAINS, count, p=corpus.DOMAIN_SHARES)
         scenes = [sample_scene(rng, nouns("train"), str(domain)) for domain in domains]
         subjects = torch.from_numpy(np.stack([subject_mask(scene) for scene in scenes]) > 0)

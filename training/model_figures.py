@@ -15,6 +15,7 @@ from spin_bench.diffusion.sampler import ddim
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.mini.backgrounds import PLACES
 from spin_bench.mini.captions import benchmark_prompt
+from spin_bench.mini.looks import SHIPPED_WORLD
 from spin_bench.mini.sprites import nouns
 from spin_bench.mini.world import DOMAINS, sample_scene
 from spin_bench.models.stack import Stack
@@ -54,7 +55,7 @@ def clip_figures(images: Tensor, scenes: corpus.Corpus, stack: Stack) -> dict[st
 
 def saliency_figures(stack: Stack) -> tuple[dict[str, float], Tensor]:
     """On reference photos as the benchmark has them: a large subject among one or two distractors."""
-    rng = np.random.Generator(np.random.PCG64([corpus.WORLD_VERSION, corpus.HELD_OUT]))
+    rng = np.random.Generator(np.random.PCG64([SHIPPED_WORLD, corpus.HELD_OUT]))
     photos = [
         sample_scene(rng, nouns("train"), "real", size=(62, 84), distractors=int(rng.integers(1, 3)))
         for _ in range(128)
@@ -83,7 +84,7 @@ def text_to_image(stack: Stack, prompts: Sequence[str], seeds: Sequence[int]) ->
 
 
 def text_to_image_figures(stack: Stack, console: Console) -> tuple[dict[str, float], Tensor]:
-    rng = np.random.Generator(np.random.PCG64([corpus.WORLD_VERSION, corpus.HELD_OUT, 1]))
+    rng = np.random.Generator(np.random.PCG64([SHIPPED_WORLD, corpus.HELD_OUT, 1]))
     domains = [str(domain) for domain in rng.choice(DOMAINS, SAMPLES, p=corpus.DOMAIN_SHARES)]
     scenes = [sample_scene(rng, nouns("train"), domain) for domain in domains]
     prompts = [benchmark_prompt(scene) for scene in scenes]

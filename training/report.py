@@ -17,6 +17,7 @@ from torch import Tensor
 from spin_bench.core.errors import unknown
 from spin_bench.core.files import write_whole
 from spin_bench.core.paths import cache_folder
+from spin_bench.mini.looks import SHIPPED_WORLD
 from spin_bench.models.config import StackConfig
 from spin_bench.models.loading.load import load_stack
 from spin_bench.models.stack import Stack
@@ -122,7 +123,7 @@ def models_page(figures: dict[str, float], pictures: list[str]) -> str:
 
 
 def held_out_scenes() -> HeldOutScenes:
-    folder = cache_folder() / "mini" / f"corpus-{corpus.WORLD_VERSION}"
+    folder = cache_folder() / "mini" / f"corpus-{SHIPPED_WORLD}"
     for _ in corpus.render(folder, start=corpus.HELD_OUT, count=SCENES, workers=2):
         pass
     scenes = corpus.load(folder, start=corpus.HELD_OUT, count=SCENES)

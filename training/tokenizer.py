@@ -12,6 +12,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from spin_bench.mini.backgrounds import PLACES
 from spin_bench.mini.captions import BENCHMARK
+from spin_bench.mini.looks import SHIPPED_WORLD, trained_looks
 from spin_bench.mini.sprites import sprites
 
 WINDOW = 48  # tokens, start and end included
@@ -51,18 +52,19 @@ def _merges_of(word: str, ranks: dict[tuple[str, str], int]) -> set[tuple[str, s
     return used
 
 
-def world_words() -> list[str]:
-    """Every word that a caption of the embedded world can hold, lower case, without punctuation."""
-    texts = [*sprites(), *PLACES.values(), *BENCHMARK.values(), _OTHER_WORDS]
+def world_words(world: int = SHIPPED_WORLD) -> list[str]:
+    """Every word that a caption of that embedded world can hold, lower case, without punctuation."""
+    worn = {word for look in trained_looks(world) for word in look}
+    texts = [*sprites(), *PLACES.values(), *BENCHMARK.values(), *worn, _OTHER_WORDS]
     words = " ".join(texts).lower().replace(",", " , ").replace("{}", " ").split()
     return sorted(set(words))
 
 
-def build_tokenizer() -> CLIPTokenizer:
-    """Deterministic: the same words give the same ids on every machine."""
+def build_tokenizer(world: int = SHIPPED_WORLD) -> CLIPTokenizer:
+    """The tokenizer of that embedded world. Deterministic: the same words give the same ids on every machine."""
     merges = _public_merges()
     ranks = {merge: rank for rank, merge in enumerate(merges)}
-    needed = set().union(*(_merges_of(word, ranks) for word in world_words()))
+    needed = set().union(*(_merges_of(word, ranks) for word in world_words(world)))
     kept = [merge for merge in merges if merge in needed]
     letters = list(bytes_to_unicode().values())
     tokens = [*letters, *(letter + _END_OF_WORD for letter in letters), *("".join(merge) for merge in kept)]

@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 
 from spin_bench.mini.backgrounds import BACKGROUNDS
+from spin_bench.mini.looks import Look, Pairs, dressed, sample_look
 from spin_bench.mini.raster import SIDE, blend, downsample
-from spin_bench.mini.sprites import pixels
+from spin_bench.mini.sprites import bare
 from spin_bench.mini.styles import STYLES
 
 DOMAINS = tuple(STYLES)
 CANVAS = 64  # px
+OWN_KIND = 0.5  # of the distractors beside an individual are of its noun, in another look
 
 # Rows of YIQ -> RGB and back in thousandths, for an integer hue rotation.
 _LUMA = np.array([299, 587, 114], np.int64)
@@ -30,6 +32,7 @@ class Instance:
     saturation: int = 100  # percent
     brightness: int = 100  # percent
     flip: bool = False
+    look: Look | None = None  # what its noun does not tell; None keeps the noun's own
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,11 @@ def rotate_hue(rgb: np.ndarray, steps: int) -> np.ndarray:
 
 def individual(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
     """The object's own look: (rgb, alpha) at the sprite's size, uint8."""
-    sprite = pixels(instance.noun)
-    rgb = rotate_hue(sprite[..., :3].astype(np.int64), instance.hue)
+    rgb, alpha = dressed(instance.noun, instance.look) if instance.look else bare(instance.noun)
+    rgb = rotate_hue(rgb.astype(np.int64), instance.hue)
     grey = (rgb @ _LUMA // 1000)[..., None]
     rgb = (grey + (rgb - grey) * instance.saturation // 100) * instance.brightness // 100
-    rgb, alpha = rgb.clip(0, 255).astype(np.uint8), sprite[..., 3]
+    rgb = rgb.clip(0, 255).astype(np.uint8)
     if instance.flip:
         rgb, alpha = rgb[:, ::-1], alpha[:, ::-1]
     return np.ascontiguousarray(rgb), np.ascontiguousarray(alpha)
@@ -122,7 +125,10 @@ def subject_mask(scene: Scene, side: int = CANVAS) -> np.ndarray:
     return ((downsample(_on_canvas(scene.objects[-1])[1], side) > 127) * 255).astype(np.uint8)
 
 
-def sample_instance(rng: np.random.Generator, nouns: tuple[str, ...]) -> Instance:
+def sample_instance(rng: np.random.Generator, nouns: tuple[str, ...], looks: Pairs = ()) -> Instance:
+    """One of `nouns` in one of `looks`; without looks it keeps its noun's own, up to hue and light."""
+    if looks:
+        return _sample_dressed(rng, nouns, looks)
     return Instance(
         noun=nouns[int(rng.integers(len(nouns)))],
         hue=int(rng.integers(-4, 5)),
@@ -132,12 +138,27 @@ def sample_instance(rng: np.random.Generator, nouns: tuple[str, ...]) -> Instanc
     )
 
 
-def _sample_distractor(rng: np.random.Generator, nouns: tuple[str, ...]) -> Placement:
-    """A small object in a corner of the frame."""
+def _sample_dressed(rng: np.random.Generator, nouns: tuple[str, ...], looks: Pairs) -> Instance:
+    return Instance(
+        noun=nouns[int(rng.integers(len(nouns)))],
+        saturation=int(rng.integers(90, 111)),
+        brightness=int(rng.integers(92, 107)),
+        flip=bool(rng.integers(2)),
+        look=sample_look(rng, looks),
+    )
+
+
+def _sample_distractor(
+    rng: np.random.Generator, nouns: tuple[str, ...], looks: Pairs = (), subject: Instance | None = None
+) -> Placement:
+    """A small object in a corner of the frame: where there are looks, half the time the subject's kind in another."""
+    if subject and subject.look and rng.random() < OWN_KIND:
+        nouns, worn = (subject.noun,), (subject.look.colour, subject.look.pattern)
+        looks = tuple(look for look in looks if look != worn)
     side = int(rng.integers(SIDE * 20 // 100, SIDE * 32 // 100))
     near, far = side // 2 + 6, SIDE - side // 2 - 6
     x, y = (far if rng.integers(2) else near for _ in range(2))
-    return Placement(sample_instance(rng, nouns), x, y, side)
+    return Placement(sample_instance(rng, nouns, looks), x, y, side)
 
 
 def sample_scene(
@@ -147,11 +168,13 @@ def sample_scene(
     *,
     size: tuple[int, int] = (45, 80),
     distractors: int = 0,
+    looks: Pairs = (),
+    subject: Instance | None = None,
 ) -> Scene:
     """A scene with one subject, `size` percent of the frame wide, in front of some smaller objects."""
     place = tuple(BACKGROUNDS)[int(rng.integers(len(BACKGROUNDS)))]
     side = int(rng.integers(SIDE * size[0] // 100, SIDE * size[1] // 100))
     x, y = (int(rng.integers(side // 2, SIDE - side // 2 + 1)) for _ in range(2))
-    subject = Placement(sample_instance(rng, nouns), x, y, side)
-    behind = tuple(_sample_distractor(rng, nouns) for _ in range(distractors))
-    return Scene(place=place, seed=int(rng.integers(2**31)), domain=domain, objects=(*behind, subject))
+    front = Placement(subject or sample_instance(rng, nouns, looks), x, y, side)
+    behind = tuple(_sample_distractor(rng, nouns, looks, front.instance) for _ in range(distractors))
+    return Scene(place=place, seed=int(rng.integers(2**31)), domain=domain, objects=(*behind, front))

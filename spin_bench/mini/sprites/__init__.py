@@ -41,3 +41,8 @@ def pixels(noun: str) -> np.ndarray:
     picture = np.asarray(Image.open(SPRITES_DIR / f"{noun.replace(' ', '_')}.webp").convert("RGBA"))
     picture.setflags(write=False)
     return picture
+
+
+def bare(noun: str) -> tuple[np.ndarray, np.ndarray]:
+    """The noun's own (rgb, alpha), (side, side[, 3]) uint8."""
+    return pixels(noun)[..., :3], pixels(noun)[..., 3]
