@@ -24,6 +24,8 @@ class Case:
     truth: Image.Image | None = None  # RGB, the true composite where a benchmark knows it
     subject: str = ""  # the object's noun where the benchmark says it
     novel: bool = False  # no shipped model was trained on this object
+    colour: str = ""  # of the individual, where the benchmark says it; no prompt does
+    pattern: str = ""
     digest: str = ""  # SHA-256 of everything above; part of the identity of its results
 
     @property

@@ -91,6 +91,8 @@ def digest(case: Case) -> str:
     pictures = {name: getattr(case, name) for name in PICTURES}
     header = {
         **{name: getattr(case, name) for name in ("id", "domain", "prompt", "subject", "novel")},
+        # what came later leaves no trace where a benchmark does not say it
+        **{name: getattr(case, name) for name in ("colour", "pattern") if getattr(case, name)},
         # the sizes say where each picture's bytes end, so that no two cases share an encoding
         "pictures": {name: picture and [picture.mode, *picture.size] for name, picture in pictures.items()},
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from spin_bench.core.case import DOMAINS, Case
 from spin_bench.core.errors import UserError, unknown
+from spin_bench.core.identity import added
 from spin_bench.datasets.entry import Entry, Unusable
 from spin_bench.datasets.tficon import read_case, scan
 
@@ -23,6 +24,7 @@ class DatasetConfig:
     name: str
     root: str = ""  # folder of the benchmark; the embedded one has its own place
     domains: Any = "real"  # a domain, a tuple of them, or "all"
+    version: int = added(1)  # of the embedded benchmark; the second one's references are individuals
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +38,14 @@ class Loaded:
 
 def _embedded(config: DatasetConfig, watch: Watch) -> Path:
     from spin_bench.mini.benchmark import COUNTS, benchmark_folder, render
+    from spin_bench.mini.looks import WORLDS
 
-    root = Path(config.root) if config.root else benchmark_folder()
+    if config.version not in WORLDS:
+        raise UserError(f"dataset.version={config.version}: the embedded benchmark has versions 1 and 2")
+    root = Path(config.root) if config.root else benchmark_folder(config.version)
     if not root.exists():
-        watch(render(root, workers=os.cpu_count() or 1), sum(COUNTS.values()), "rendering the embedded benchmark")
+        done = render(root, workers=os.cpu_count() or 1, version=config.version)
+        watch(done, sum(COUNTS.values()), "rendering the embedded benchmark")
     return root
 
 

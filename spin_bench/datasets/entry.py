@@ -10,7 +10,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from spin_bench.core.errors import UserError
@@ -35,6 +35,16 @@ WARNING = "warning: "  # how a line starts that leaves its entry usable
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What `facts.json` says; its other names are for readers."""
+
+    subject: str = ""
+    novel: bool = False
+    colour: str = ""
+    pattern: str = ""
+
+
+@dataclass(frozen=True)
 class Entry:
     """Where the pictures of one case lie, and what its folder says about it."""
 
@@ -46,8 +56,7 @@ class Entry:
     reference: Path
     reference_mask: Path | None
     truth: Path | None = None
-    subject: str = ""
-    novel: bool = False
+    facts: Facts = Facts()
 
     @property
     def id(self) -> str:
@@ -109,7 +118,7 @@ def read_entry(folder: Path) -> tuple[Entry | None, list[str]]:
         problems.append(f"{place(folder)}: no prompt; rename the folder to '<index> <prompt>'")
     try:
         files = candidates(folder)
-        subject, novel = _read_facts(folder / "facts.json")
+        facts = _read_facts(folder / "facts.json")
     except OSError as error:
         return None, [*problems, f"{place(folder)}: unreadable ({error.strerror}); mend its permissions"]
     except UserError as error:
@@ -130,8 +139,7 @@ def read_entry(folder: Path) -> tuple[Entry | None, list[str]]:
         reference=files["reference"][0],
         reference_mask=next(iter(files["reference_mask"]), None),
         truth=next(iter(files["truth"]), None),
-        subject=subject,
-        novel=novel,
+        facts=facts,
     ), []
 
 
@@ -177,15 +185,16 @@ def _file_problems(folder: Path, files: Mapping[str, list[Path]]) -> Iterator[st
                 yield f"missing {name} ({pattern}.png, .jpg or .webp); add the file"
 
 
-def _read_facts(path: Path) -> tuple[str, bool]:
-    """Subject and novelty from `facts.json`; ("", False) where there is no such file."""
+def _read_facts(path: Path) -> Facts:
+    """What the file says; the defaults where there is none, `UserError` where it says something else."""
     if not path.exists():
-        return "", False
+        return Facts()
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        subject, novel = facts.get("subject", ""), facts.get("novel", False)
+        said = json.loads(path.read_text(encoding="utf-8"))
+        values = {field.name: said.get(field.name, field.default) for field in fields(Facts)}
     except (OSError, ValueError, AttributeError, RecursionError):
-        subject = novel = None
-    if not isinstance(subject, str) or not isinstance(novel, bool) or not fit_for_text(subject):
+        values = {}
+    sound = (type(values.get(field.name)) is type(field.default) for field in fields(Facts))
+    if not all(sound) or not all(fit_for_text(value) for value in values.values() if isinstance(value, str)):
         raise UserError(f'{place(path, 3)}: not of the form {{"subject": "cat", "novel": false}}; mend or remove it')
-    return subject, novel
+    return Facts(**values)

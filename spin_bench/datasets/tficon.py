@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from spin_bench.core.case import DOMAINS, Case
@@ -90,8 +90,7 @@ def read_case(entry: Entry, canvas: int) -> tuple[Case, list[str]]:
         reference=pictures["reference"],
         reference_mask=pictures.get("reference_mask"),
         truth=pictures.get("truth"),
-        subject=entry.subject,
-        novel=entry.novel,
+        **asdict(entry.facts),
     )
     return replace(case, digest=digest(case)), examined.doubts
 

@@ -17,15 +17,16 @@ from PIL import Image
 from spin_bench.core.identity import sha256_of
 from spin_bench.core.paths import cache_folder
 from spin_bench.mini.captions import benchmark_prompt
+from spin_bench.mini.looks import SHIPPED_WORLD, looks
 from spin_bench.mini.raster import SIDE
 from spin_bench.mini.sprites import nouns
 from spin_bench.mini.world import CANVAS, Instance, Scene, paint, sample_instance, sample_scene, subject_mask
 
-VERSION = 1  # raise when pictures change: old results are then not reused
 COUNTS = {"real": 237, "cartoon": 27, "painting": 37, "sketch": 31}  # TF-ICON's
 FOLDERS = {"real": "Real-Real", "cartoon": "Real-Cartoon", "painting": "Real-Painting", "sketch": "Real-Sketch"}
 REFERENCE_SIDE, REFERENCE_MASK_SIDE = 128, 96  # px; different on purpose, as in TF-ICON
 NOVEL_SHARE = 0.25  # of the cases show an object that no model was trained on
+NOVEL_LOOK_SHARE = 0.25  # of the second version's others show a colour and pattern never trained on together
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Task:
     photo: Scene  # of the same individual elsewhere, with distractors
     box: tuple[int, int, int, int]  # left, top, right, bottom of the mask, px of CANVAS
     novel: bool
+    novel_look: bool = False
+
+    @property
+    def instance(self) -> Instance:
+        return self.photo.objects[-1].instance
 
 
 def _box(scene: Scene, rng: np.random.Generator) -> tuple[int, int, int, int]:
@@ -47,9 +53,35 @@ def _box(scene: Scene, rng: np.random.Generator) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def make_task(domain: str, index: int) -> Task:
+def make_task(domain: str, index: int, version: int = SHIPPED_WORLD) -> Task:
     """Case `index` of `domain`; a function of its arguments alone."""
-    rng = np.random.Generator(np.random.PCG64([VERSION, list(COUNTS).index(domain), index]))
+    rng = np.random.Generator(np.random.PCG64([version, list(COUNTS).index(domain), index]))
+    return _task_of_kinds(rng, domain) if version == 1 else _task_of_individuals(rng, domain)
+
+
+def _task_of_individuals(rng: np.random.Generator, domain: str) -> Task:
+    """An individual in a scene, and in a photo of another place among others, often of its own kind."""
+    novel, novel_look = rng.random() < NOVEL_SHARE, rng.random() < NOVEL_LOOK_SHARE
+    novel_look = novel_look and not novel
+    split = looks("novel" if novel_look else "train")
+    instance = sample_instance(rng, nouns("novel" if novel else "train"), split)
+    scene = sample_scene(rng, nouns("train"), domain, size=(45, 66), subject=instance)
+    while True:
+        photo = sample_scene(
+            rng,
+            nouns("train"),
+            "real",
+            size=(62, 84),
+            distractors=int(rng.integers(1, 3)),
+            looks=looks("train"),
+            subject=instance,
+        )
+        if photo.place != scene.place:
+            return Task(scene, photo, _box(scene, rng), bool(novel), bool(novel_look))
+
+
+def _task_of_kinds(rng: np.random.Generator, domain: str) -> Task:
+    """An object of some hue and light in a scene, and in a photo of another place among others."""
     novel = bool(rng.random() < NOVEL_SHARE)
     instance: Instance = sample_instance(rng, nouns("novel" if novel else "train"))
     scene = sample_scene(rng, nouns("train"), domain, size=(45, 66))
@@ -83,9 +115,18 @@ def _copy_paste(scene: Scene) -> np.ndarray:
     return np.where(cover, paint(flat), paint(scene.without_objects()))
 
 
-def write_case(root: Path, domain: str, index: int) -> None:
+def _facts(task: Task, version: int) -> dict[str, str | bool | int]:
+    """What a benchmark can say that prompts do not; from the second version on the individual's look, too."""
+    facts: dict[str, str | bool | int] = {"subject": task.instance.noun, "novel": task.novel}
+    if look := task.instance.look:
+        facts |= {"colour": look.colour, "pattern": look.pattern, "accessory": look.accessory}
+        facts |= {"novel_look": task.novel_look, "version": version}
+    return facts
+
+
+def write_case(root: Path, domain: str, index: int, version: int = SHIPPED_WORLD) -> None:
     """Paint case `index` of `domain` into its folder under `root`, which must not have it yet."""
-    task = make_task(domain, index)
+    task = make_task(domain, index, version)
     prompt = benchmark_prompt(task.scene)
     stem = f"fg{index:02d}_{sha256_of(prompt.encode())[:24]}"
     folder = root / FOLDERS[domain] / f"{index:04d} {prompt}"
@@ -98,15 +139,14 @@ def write_case(root: Path, domain: str, index: int) -> None:
     _object_mask(task.photo, index).save(folder / f"{stem}_mask.png")
     Image.fromarray(_copy_paste(task.scene)).save(folder / "cp_bg_fg.jpg", quality=92)
     Image.fromarray(truth).save(folder / "true_bg_fg.png")
-    facts = {"subject": task.photo.objects[-1].instance.noun, "novel": task.novel}
-    (folder / "facts.json").write_text(json.dumps(facts) + "\n")
+    (folder / "facts.json").write_text(json.dumps(_facts(task, version)) + "\n")
 
 
-def benchmark_folder() -> Path:
-    return cache_folder() / f"mini-benchmark-{VERSION}"
+def benchmark_folder(version: int = SHIPPED_WORLD) -> Path:
+    return cache_folder() / f"mini-benchmark-{version}"
 
 
-def render(root: Path, *, workers: int) -> Iterator[int]:
+def render(root: Path, *, workers: int, version: int = SHIPPED_WORLD) -> Iterator[int]:
     """Write the whole benchmark to `root`, which appears only once it is whole; yields the cases done so far."""
     if root.exists():
         return
@@ -114,7 +154,7 @@ def render(root: Path, *, workers: int) -> Iterator[int]:
     first = {"real": 1}  # TF-ICON counts its real domain from 1, the others from 0
     jobs = [(domain, index + first.get(domain, 0)) for domain, count in COUNTS.items() for index in range(count)]
     with ProcessPoolExecutor(workers) as pool:
-        pending = [pool.submit(write_case, unfinished, domain, index) for domain, index in jobs]
+        pending = [pool.submit(write_case, unfinished, domain, index, version) for domain, index in jobs]
         for done, job in enumerate(pending, start=1):
             job.result()
             yield done

@@ -9,6 +9,7 @@ from PIL import Image
 from tficon_folder import CAT, SIDE, add_entry, box_mask, check, only_entry, picture
 
 from spin_bench.core.errors import UserError
+from spin_bench.datasets.entry import Facts
 from spin_bench.datasets.tficon import load_case, scan
 
 
@@ -24,7 +25,7 @@ def test_sound_entries_have_no_problems(root, decode):
         "fg88_63d9d508b82cf5cb1db01976.jpg",
         "fg88_mask.png",
     ]
-    assert (cat.truth, cat.subject, cat.novel) == (None, "", False)
+    assert (cat.truth, cat.facts) == (None, Facts())
 
 
 def test_entries_are_sorted_by_domain_then_index(root):
@@ -66,7 +67,7 @@ def test_facts_and_truth_of_the_embedded_benchmark(root):
     picture(seed=3).save(root / CAT / "true_bg_fg.png")
     entry = only_entry(root)
     case = load_case(entry, SIDE)
-    assert (entry.subject, entry.novel, case.subject, case.novel) == ("cat", True, "cat", True)
+    assert (entry.facts, case.subject, case.novel) == (Facts("cat", True), "cat", True)
     assert (case.truth.size, case.truth.mode) == ((SIDE, SIDE), "RGB")
 
 

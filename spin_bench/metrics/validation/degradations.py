@@ -57,7 +57,7 @@ def scene_of(case: Case) -> Scene:
     """Find the scene that the embedded benchmark painted `case` from; `UserError` if it did not."""
     match = re.fullmatch(r"([a-z]+)-([0-9]{4})", case.id)
     if match and match[1] in DOMAINS and case.background.size == (CANVAS, CANVAS):
-        scene = make_task(match[1], int(match[2])).scene
+        scene = make_task(match[1], int(match[2]), version=2 if case.colour else 1).scene
         if np.array_equal(paint(scene.without_objects()), np.asarray(case.background)):
             return scene
     raise UserError(
