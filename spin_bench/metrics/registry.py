@@ -28,6 +28,7 @@ BUILT_IN = {  # module below spin_bench.metrics -> its functions; those of a pre
     ),
     "preservation": ("lpips_bg", "psnr_bg", "mse_bg", "ssim_bg"),
     "surroundings": ("clip_i_surroundings",),
+    "palette": ("palette_fg",),
     "presets.tficon": ("lpips_bg", "lpips_fg", "clip_i", "clip_t"),
     "presets.pbe": ("clip_i",),
     "presets.brushnet": ("mse_bg", "psnr_bg", "clip_t"),
