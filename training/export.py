@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spin_bench.mini.clip_net import MODEL_CONFIG
+from spin_bench.mini.clip_net import model_config
 from spin_bench.mini.weights import ZOO
 from training.train_pixel import build_pixel_scheduler
 from training.train_unet import build_scheduler
@@ -83,7 +83,8 @@ def export_zoo(models: Path, tokenizer: CLIPTokenizer, zoo: Path = ZOO) -> None:
     if (zoo / "pixel").exists():
         build_pixel_scheduler().save_pretrained(zoo / "pixel" / "scheduler")
     (zoo / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")
-    (zoo / "clip" / "open_clip_config.json").write_text(json.dumps({"model_cfg": MODEL_CONFIG}, indent=2) + "\n")
+    clip = {"model_cfg": model_config(len(tokenizer))}
+    (zoo / "clip" / "open_clip_config.json").write_text(json.dumps(clip, indent=2) + "\n")
     write_manifest(zoo)
 
 

@@ -7,7 +7,7 @@ the cache (SPIN_BENCH_CACHE, else ~/.cache/spin_bench). The last stage exports t
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -16,6 +16,7 @@ from transformers import CLIPTextModel
 
 from spin_bench.core.paths import cache_folder
 from spin_bench.mini.clip_net import build_clip
+from spin_bench.mini.looks import SHIPPED_WORLD
 from spin_bench.mini.saliency_net import SaliencyNet
 from spin_bench.models.imagenet import StageFeatures, feature_distance, load_classifier
 from training import corpus, export, photographs
@@ -35,15 +36,19 @@ from training.train_unet import (
     trainable,
 )
 from training.train_vae import build_vae, latent_scale, vae_loss
-from training.workshop import SHIPPED, Workshop
+from training.workshop import SHIPPED, Recipe, Workshop
 
 log = logging.getLogger(__name__)
+
+Stages = dict[str, Callable[[Workshop], None]]
 
 
 def make_corpus(shop: Workshop) -> None:
     workers = os.cpu_count() or 1
     for start, count in ((corpus.HELD_OUT, 1000), (0, shop.recipe.scenes)):
-        for done in corpus.render(shop.scenes_folder, start=start, count=count, workers=workers):
+        for done in corpus.render(
+            shop.scenes_folder, start=start, count=count, workers=workers, world=shop.recipe.world
+        ):
             log.info("rendered %d of %d scenes", done, count)
 
 
@@ -112,10 +117,15 @@ def make_unet(shop: Workshop) -> None:
 
 
 def make_inpaint(shop: Workshop) -> None:
-    """Fine-tuned from the text-to-image UNet, under its frozen text encoder."""
+    """Fine-tuned from the text-to-image UNet."""
+    fit_inpaint(shop, widened(shop.trained(UNet2DConditionModel, "unet")))
+
+
+def fit_inpaint(shop: Workshop, begun: UNet2DConditionModel) -> None:
+    """Train `begun` to inpaint, under the frozen text encoder."""
     scenes = shop.scenes()
     text_encoder = shop.text_encoder().requires_grad_(False).eval().to(shop.device)
-    unet = placed(trainable(widened(shop.trained(UNet2DConditionModel, "unet"))), shop.device)
+    unet = placed(trainable(begun), shop.device)
     loss = inpaint_loss(
         unet,
         text_encoder,
@@ -177,7 +187,7 @@ def make_export(shop: Workshop) -> None:
 
 
 # In the order in which they need each other.
-STAGES: dict[str, Callable[[Workshop], None]] = {
+STAGES: Stages = {
     "corpus": make_corpus,
     "vae": make_vae,
     "clip": make_clip,
@@ -192,23 +202,24 @@ STAGES: dict[str, Callable[[Workshop], None]] = {
 }
 
 
-def main(names: list[str]) -> None:
-    folder = cache_folder() / "mini"
+def run_stages(stages: Stages, recipe: Recipe, names: Sequence[str]) -> None:
+    """The named stages of `stages`; the first world's state is kept in `mini`, another's in `mini-<world>`."""
+    folder = cache_folder() / ("mini" if recipe.world == SHIPPED_WORLD else f"mini-{recipe.world}")
     folder.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [logging.StreamHandler(), logging.FileHandler(folder / "training.log")]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
     device = torch.device(
         "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     )
-    shop = Workshop(folder, SHIPPED, device)
-    for name in names or list(STAGES):
+    shop = Workshop(folder, recipe, device)
+    for name in names:
         if name in shop.recipe.plans and shop.finished(name):
             log.info("stage %s: done before", name)
             continue
         log.info("stage %s", name)
         torch.manual_seed(0)  # initial weights
-        STAGES[name](shop)
+        stages[name](shop)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_stages(STAGES, SHIPPED, sys.argv[1:] or list(STAGES))

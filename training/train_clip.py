@@ -48,8 +48,12 @@ def crop_to_subjects(images: Tensor, masks: Tensor, greyed: Tensor, generator: t
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+def short_template(domain: str) -> str:
+    return f"a {_STYLE_WORDS[domain]} of {{}}"
+
+
 def short_caption(noun: str, domain: str) -> str:
-    return f"a {_STYLE_WORDS[domain]} of {sprites()[noun].with_article}" if noun else ""
+    return short_template(domain).format(sprites()[noun].with_article) if noun else ""
 
 
 def clip_loss(

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
+from spin_bench.mini.looks import SHIPPED_WORLD
 from spin_bench.mini.weights import ZOO
 from training import corpus
 from training.loop import Plan, StepLoss, steps_done, train
@@ -29,6 +30,7 @@ class Recipe:
     photograph_scenes: int  # among which the pixel-space model's photographs are
     plans: dict[str, Plan]
     batches: dict[str, int]
+    world: int = SHIPPED_WORLD
 
 
 # What made the shipped models.
@@ -58,14 +60,31 @@ SHIPPED = Recipe(
 )
 
 
+# The world of individuals, begun from the shipped models.
+INDIVIDUALS = Recipe(
+    scenes=30_000,
+    photograph_scenes=200_000,
+    plans={
+        "clip": Plan(steps=600, lr=8e-4, warmup=30, ema=0.99, log_steps=10),
+        "unet": Plan(steps=7000, lr=6e-4, warmup=100, decay=0.6, ema=0.999, weight_decay=0.0, log_steps=20),
+        "saliency": Plan(steps=600, lr=1e-3, warmup=50, ema=0.99, log_steps=20),
+        "inpaint_unet": Plan(steps=3000, lr=4e-4, warmup=100, decay=0.7, ema=0.998, weight_decay=0.0, seed=20_000),
+        "powerpaint": Plan(steps=2000, lr=3e-4, warmup=100, decay=0.7, ema=0.998, weight_decay=0.0, seed=30_000),
+        "pixel": SHIPPED.plans["pixel"],
+    },
+    batches=SHIPPED.batches | {"clip": 64},  # beside each picture a view of it
+    world=2,
+)
+
+
 class Workshop:
     """Where training keeps its state, and what the stages share."""
 
     def __init__(self, folder: Path, recipe: Recipe, device: torch.device):
         self.folder, self.recipe, self.device = folder, recipe, device
-        self.scenes_folder = folder / f"corpus-{corpus.WORLD_VERSION}"
-        self.photographs_folder = folder / f"photographs-{corpus.WORLD_VERSION}"
-        self.tokenizer = build_tokenizer()
+        self.scenes_folder = folder / f"corpus-{recipe.world}"
+        self.photographs_folder = folder / f"photographs-{recipe.world}"
+        self.tokenizer = build_tokenizer(recipe.world)
 
     def scenes(self) -> corpus.Corpus:
         return corpus.load(self.scenes_folder, start=0, count=self.recipe.scenes)
@@ -74,7 +93,7 @@ class Workshop:
         """Latents of `scenes`, then of their mirror images, (2N, 4, 16, 16) float16; kept for the stages to come."""
         vae = self.frozen_vae()
         weights = hashlib.sha256(b"".join(p.detach().cpu().numpy().tobytes() for p in vae.parameters())).hexdigest()
-        path = self.folder / f"latents-{corpus.WORLD_VERSION}-{len(scenes.captions)}-{weights[:12]}.safetensors"
+        path = self.folder / f"latents-{self.recipe.world}-{len(scenes.captions)}-{weights[:12]}.safetensors"
         if not path.exists():
             save_file({"latents": encode_corpus(vae, torch.from_numpy(scenes.pictures), self.device)}, path)
         return load_file(path)["latents"]

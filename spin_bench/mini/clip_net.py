@@ -1,22 +1,26 @@
 """The embedded CLIP: open_clip's own model, small; see `training/train_clip.py`."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-# open_clip's own configuration format.
-MODEL_CONFIG = {
-    "embed_dim": 128,
-    "vision_cfg": {"image_size": 64, "layers": [1, 2, 2, 1], "width": 32, "head_width": 64},
-    "text_cfg": {"context_length": 48, "vocab_size": 978, "width": 128, "heads": 4, "layers": 2},
-}
+WORDS = 978  # of the shipped tokenizer
 
 
-def build_clip() -> nn.Module:
+def model_config(words: int) -> dict[str, Any]:
+    """The model for a vocabulary of that many tokens, in open_clip's own configuration format."""
+    return {
+        "embed_dim": 128,
+        "vision_cfg": {"image_size": 64, "layers": [1, 2, 2, 1], "width": 32, "head_width": 64},
+        "text_cfg": {"context_length": 48, "vocab_size": words, "width": 128, "heads": 4, "layers": 2},
+    }
+
+
+def build_clip(words: int = WORDS) -> nn.Module:
     from open_clip import CLIP
 
-    return CLIP(
-        embed_dim=MODEL_CONFIG["embed_dim"], vision_cfg=MODEL_CONFIG["vision_cfg"], text_cfg=MODEL_CONFIG["text_cfg"]
-    )
+    return CLIP(**model_config(words))
 
 
 def clip_token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:

@@ -36,7 +36,7 @@ def load_mini(config: StackConfig, device: torch.device, dtype: torch.dtype) -> 
     def clip() -> OpenClipModel:
         tokenizer = CLIPTokenizer.from_pretrained(zoo / "tokenizer")
         return OpenClipModel(
-            _plain(build_clip(), zoo / "clip" / "model.safetensors"),
+            _plain(build_clip(len(tokenizer)), zoo / "clip" / "model.safetensors"),
             lambda texts: clip_token_ids(tokenizer, texts),
             name="mini-CLIP",
             mean=(0.5, 0.5, 0.5),
