@@ -39,5 +39,5 @@ METHOD = Method(
     colour="#555555",
     bound=True,
     seeded=False,
-    needs_truth=True,
+    needs=("truth",),
 )

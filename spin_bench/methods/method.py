@@ -30,7 +30,7 @@ class Method:
     colour: str = ""  # in figures and pages, "#rrggbb"; "": the next of those that no method has
     bound: bool = False  # a row that the others lie between, not a competitor
     seeded: bool = True  # False: every seed paints the same picture, so one is enough
-    needs_truth: bool = False  # left out of a run over cases without a true composite
+    needs: tuple[str, ...] = ()  # facts of a case: it is left out of a run over cases that do not all know them
     batch: Callable[[Any], int] | None = None  # images at once, if the settings have a say in it
     ranked_by: str = ""  # fact of an image, ascending, by which the method's authors choose among its images
     prepare: Callable[[Any, Stack, Sequence[Case]], None] | None = None  # work that cases share, kept in artefacts

@@ -18,6 +18,7 @@ BUILT_IN = {
     "powerpaint": "spin_bench.methods.baselines.powerpaint:METHOD",
     "uni_paint": "spin_bench.methods.baselines.uni_paint:METHOD",
     "copy_paste": "spin_bench.methods.baselines.copy_paste:METHOD",
+    "described": "spin_bench.methods.baselines.described:METHOD",
     "oracle": "spin_bench.methods.baselines.oracle:METHOD",
 }
 

@@ -158,8 +158,8 @@ def _left_out(
         missing = stack.missing(methods[name].parts(of_method) or ())
         if missing:
             reasons[name] = f"stack {stack.name} has no {' and no '.join(missing)} model"
-        elif methods[name].needs_truth and any(case.truth is None for case in cases):
-            reasons[name] = "this benchmark knows no true composites"
+        elif unknown := [fact for fact in methods[name].needs if not all(getattr(case, fact) for case in cases)]:
+            reasons[name] = f"this benchmark does not know the {' and '.join(unknown)} of every case"
     if len(reasons) == len(settings.methods):
         raise UserError("nothing to paint: " + "; ".join(f"{name}: {why}" for name, why in reasons.items()))
     for name, why in reasons.items():

@@ -31,9 +31,10 @@ def _arguments(root: Path, results: Path, *more: str) -> list[str]:
 
 
 def _here() -> set[str]:
-    """The methods that the shipped stack has every model for."""
+    """The methods of the main table that the shipped stack has every model for."""
     stack = load_stack(StackConfig(name="mini", canvas=64, device="cpu"))
-    return {name for name, method in methods().items() if not stack.missing(method.parts(method.settings()) or ())}
+    main_table = {name: method for name, method in methods().items() if name != "described"}
+    return {name for name, method in main_table.items() if not stack.missing(method.parts(method.settings()) or ())}
 
 
 def _images(samples: int, blended: int) -> int:

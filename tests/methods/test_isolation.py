@@ -30,7 +30,7 @@ QUICK: dict[str, Any] = {
     "powerpaint": PowerPaintSettings(steps=3),
     "uni_paint": UniPaintSettings(steps=3, iterations=2),
 }
-SEEDED = [name for name, method in methods().items() if method.seeded]
+SEEDED = [name for name, method in methods().items() if method.seeded and not method.needs]  # described is SD-inpaint
 
 
 def _paint(name: str, stack: Stack, artefacts: Artefacts) -> Painter:

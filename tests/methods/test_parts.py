@@ -34,6 +34,7 @@ QUICK: dict[str, list[Any]] = {
     "powerpaint": [PowerPaintSettings(steps=2)],
     "uni_paint": [UniPaintSettings(steps=2, iterations=1)],
     "copy_paste": [CopyPasteSettings()],
+    "described": [SdInpaintSettings(steps=2), SdInpaintSettings(steps=2, unet="text_to_image")],
     "oracle": [OracleSettings()],
 }
 # Parts that are reached through another: the embedded CLIP and PowerPaint read with the stack's tokenizer, and a stack
@@ -59,15 +60,16 @@ def guided(stack: Stack) -> Stack:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_method_touches_what_it_names_and_names_what_it_touches(name: str, guided: Stack, cases: list[Case]):
     method, untouched = methods()[name], set()
+    case = replace(cases[0], colour="red", pattern="plain")  # which one of the bounds reads
     for index, settings in enumerate(QUICK[name]):
         named = method.parts(settings)
         assert named is not None
-        assert len(_paint(method, settings, guided, cases[0])) == 1
+        assert len(_paint(method, settings, guided, case)) == 1
         spared = set()
         for part in named:
             others = tuple(other for other in named if other != part)
             try:
-                _paint(replace(method, uses=others), settings, guided, cases[0])
+                _paint(replace(method, uses=others), settings, guided, case)
             except UserError as error:
                 assert f"touches stack.{part} " in str(error)
             else:

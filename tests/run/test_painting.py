@@ -215,6 +215,11 @@ def test_a_method_without_its_model_is_left_out_and_said(benchmark_root: Path, t
         _run(_noisy, benchmark_root, tmp_path, poor, "methods=[sd_inpaint]")
 
 
+def test_a_method_is_left_out_where_cases_do_not_know_what_it_reads(benchmark_root: Path, tmp_path: Path, stack: Stack):
+    run = _run(_noisy, benchmark_root, tmp_path, stack, "methods=[fake,described,oracle]")
+    assert run.left_out == {"described": "this benchmark does not know the colour and pattern of every case"}
+
+
 def test_a_metric_of_the_case_is_one_number_a_row(benchmark_root: Path, tmp_path: Path, stack: Stack):
     paint = _ranking(lambda seed: seed / 2**63)
     more = ["samples=6", "metrics=[diversity_crop,lpips_bg]"]
