@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,33 +36,44 @@ class Loaded:
     doubts: list[str]  # about usable ones, a line each
 
 
-def _embedded(config: DatasetConfig, watch: Watch) -> Path:
-    from spin_bench.mini.benchmark import COUNTS, benchmark_folder, render
+def _embedded(config: DatasetConfig, domains: Sequence[str], limit: int | None, watch: Watch) -> Path:
+    from spin_bench.mini.benchmark import benchmark_folder, case_folder, listed, render
     from spin_bench.mini.looks import WORLDS
 
     if config.version not in WORLDS:
         raise UserError(f"dataset.version={config.version}: the embedded benchmark has versions 1 and 2")
-    root = Path(config.root) if config.root else benchmark_folder(config.version)
-    if not root.exists():
-        done = render(root, workers=os.cpu_count() or 1, version=config.version)
-        watch(done, sum(COUNTS.values()), "rendering the embedded benchmark")
+    if config.root:
+        return Path(config.root)
+    root = benchmark_folder(config.version)
+    wanted = [case for case in listed(config.version) if case[0] in domains][:limit]
+    missing = [(domain, index) for domain, index, task in wanted if not case_folder(root, domain, index, task).exists()]
+    if missing:
+        workers = min(len(missing), os.cpu_count() or 1)
+        done = render(root, missing, version=config.version, workers=workers)
+        watch(done, len(missing), "rendering the embedded benchmark")
     return root
 
 
-def _released(config: DatasetConfig, watch: Watch) -> Path:
+def _released(config: DatasetConfig, domains: Sequence[str], limit: int | None, watch: Watch) -> Path:
     if not config.root:
         raise UserError("dataset=tficon needs dataset.root=<folder of the unpacked benchmark>")
     return Path(config.root)
 
 
-DATASETS: dict[str, Callable[[DatasetConfig, Watch], Path]] = {"mini": _embedded, "tficon": _released}
+# The folder that holds at least the first cases of some domains.
+DATASETS: dict[str, Callable[[DatasetConfig, Sequence[str], int | None, Watch], Path]] = {
+    "mini": _embedded,
+    "tficon": _released,
+}
 
 
-def dataset_root(config: DatasetConfig, watch: Watch) -> Path:
-    """The benchmark's folder, rendered first where it is the embedded one."""
+def dataset_root(
+    config: DatasetConfig, watch: Watch, *, domains: Sequence[str] = DOMAINS, limit: int | None = None
+) -> Path:
+    """The benchmark's folder; what the embedded one lacks of the first `limit` cases of `domains` is rendered first."""
     if config.name not in DATASETS:
         raise unknown("dataset", config.name, list(DATASETS))
-    return DATASETS[config.name](config, watch)
+    return DATASETS[config.name](config, domains, limit, watch)
 
 
 def chosen_domains(config: DatasetConfig) -> tuple[str, ...]:
@@ -81,7 +92,8 @@ def entries(config: DatasetConfig, watch: Watch, *, limit: int | None) -> tuple[
     Both count towards `limit`, so that a broken entry is a missing case and not another one's turn. `UserError` where
     none is usable.
     """
-    root, domains = dataset_root(config, watch), chosen_domains(config)
+    domains = chosen_domains(config)
+    root = dataset_root(config, watch, domains=domains, limit=limit)
     cases = [case for case in scan(root).cases if case.domain in domains][:limit]
     usable = [case for case in cases if isinstance(case, Entry)]
     unusable = [case for case in cases if isinstance(case, Unusable)]
@@ -105,7 +117,7 @@ def load_cases(config: DatasetConfig, watch: Watch, *, limit: int | None, canvas
             doubts += lines
     unusable.sort(key=lambda case: (DOMAINS.index(case.domain), case.id))
     if not cases:
-        raise _none_usable(config, dataset_root(config, watch), unusable)
+        raise _none_usable(config, dataset_root(config, watch, limit=0), unusable)
     return Loaded(cases, unusable, doubts)
 
 

@@ -1,15 +1,14 @@
 """The embedded benchmark: 332 cases in TF-ICON's own folder layout, counts and quirks, plus the true composite.
 
-Rendered into the cache by the first run that needs it, the same bytes on every machine (given the pinned packages).
+A case is rendered by the first run that asks for it, the same bytes on every machine (given the pinned packages).
 """
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
@@ -22,7 +21,8 @@ from spin_bench.mini.raster import SIDE
 from spin_bench.mini.sprites import nouns
 from spin_bench.mini.world import CANVAS, Instance, Scene, paint, sample_instance, sample_scene, subject_mask
 
-COUNTS = {"real": 237, "cartoon": 27, "painting": 37, "sketch": 31}  # TF-ICON's
+COUNTS = {"real": 237, "cartoon": 27, "painting": 37, "sketch": 31}  # TF-ICON's, in the benchmark's order
+FIRST = {"real": 1}  # TF-ICON counts its real domain from 1, the others from 0
 FOLDERS = {"real": "Real-Real", "cartoon": "Real-Cartoon", "painting": "Real-Painting", "sketch": "Real-Sketch"}
 REFERENCE_SIDE, REFERENCE_MASK_SIDE = 128, 96  # px; different on purpose, as in TF-ICON
 NOVEL_SHARE = 0.25  # of the cases show an object that no model was trained on
@@ -35,7 +35,7 @@ class Task:
 
     scene: Scene  # with the object: the truth
     photo: Scene  # of the same individual elsewhere, with distractors
-    box: tuple[int, int, int, int]  # left, top, right, bottom of the mask, px of CANVAS
+    margins: tuple[int, int, int, int]  # of the mask around the object: left, top, right, bottom, px of CANVAS
     novel: bool
     novel_look: bool = False
 
@@ -43,13 +43,25 @@ class Task:
     def instance(self) -> Instance:
         return self.photo.objects[-1].instance
 
+    @property
+    def prompt(self) -> str:
+        return benchmark_prompt(self.scene)
 
-def _box(scene: Scene, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """The subject's bounding box with a margin of 6 to 11 % of the canvas on every side, inside the canvas."""
-    rows, columns = np.nonzero(subject_mask(scene))
-    margins = [int(m) for m in rng.integers(CANVAS * 6 // 100 + 1, CANVAS * 11 // 100 + 1, 4)]
-    left, top = max(0, int(columns.min()) - margins[0]), max(0, int(rows.min()) - margins[1])
-    right, bottom = min(CANVAS, int(columns.max()) + 1 + margins[2]), min(CANVAS, int(rows.max()) + 1 + margins[3])
+    def box(self) -> tuple[int, int, int, int]:
+        """Bound the subject, its margins around it, inside the canvas: left, top, right, bottom."""
+        rows, columns = np.nonzero(subject_mask(self.scene))
+        left, top, right, bottom = self.margins
+        return (
+            max(0, int(columns.min()) - left),
+            max(0, int(rows.min()) - top),
+            min(CANVAS, int(columns.max()) + 1 + right),
+            min(CANVAS, int(rows.max()) + 1 + bottom),
+        )
+
+
+def _margins(rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """6 to 11 % of the canvas on every side."""
+    left, top, right, bottom = (int(m) for m in rng.integers(CANVAS * 6 // 100 + 1, CANVAS * 11 // 100 + 1, 4))
     return left, top, right, bottom
 
 
@@ -77,7 +89,7 @@ def _task_of_individuals(rng: np.random.Generator, domain: str) -> Task:
             subject=instance,
         )
         if photo.place != scene.place:
-            return Task(scene, photo, _box(scene, rng), bool(novel), bool(novel_look))
+            return Task(scene, photo, _margins(rng), bool(novel), bool(novel_look))
 
 
 def _task_of_kinds(rng: np.random.Generator, domain: str) -> Task:
@@ -92,7 +104,7 @@ def _task_of_kinds(rng: np.random.Generator, domain: str) -> Task:
             break
     subject = replace(photo.objects[-1], instance=instance)
     photo = replace(photo, objects=(*photo.objects[:-1], subject))
-    return Task(scene, photo, _box(scene, rng), novel)
+    return Task(scene, photo, _margins(rng), novel)
 
 
 def _mask(box: tuple[int, int, int, int]) -> np.ndarray:
@@ -124,14 +136,37 @@ def _facts(task: Task, version: int) -> dict[str, str | bool | int]:
     return facts
 
 
+def listed(version: int) -> list[tuple[str, int, Task]]:
+    """List domain, index and task of every case, in the benchmark's order; nothing is painted."""
+    indices = [(domain, FIRST.get(domain, 0) + n) for domain, count in COUNTS.items() for n in range(count)]
+    return [(domain, index, make_task(domain, index, version)) for domain, index in indices]
+
+
+def case_folder(root: Path, domain: str, index: int, task: Task) -> Path:
+    return root / FOLDERS[domain] / f"{index:04d} {task.prompt}"
+
+
 def write_case(root: Path, domain: str, index: int, version: int = SHIPPED_WORLD) -> None:
-    """Paint case `index` of `domain` into its folder under `root`, which must not have it yet."""
+    """Paint case `index` of `domain` under `root`, if it is not there: its folder appears only once it is whole."""
     task = make_task(domain, index, version)
-    prompt = benchmark_prompt(task.scene)
-    stem = f"fg{index:02d}_{sha256_of(prompt.encode())[:24]}"
-    folder = root / FOLDERS[domain] / f"{index:04d} {prompt}"
-    folder.mkdir(parents=True)
-    background, mask = paint(task.scene.without_objects()), _mask(task.box)
+    folder = case_folder(root, domain, index, task)
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=folder.parent) as here:
+        unfinished = Path(here) / folder.name
+        unfinished.mkdir()
+        _write_files(unfinished, index, task, version)
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster
+                raise
+
+
+def _write_files(folder: Path, index: int, task: Task, version: int) -> None:
+    stem = f"fg{index:02d}_{sha256_of(task.prompt.encode())[:24]}"
+    background, mask = paint(task.scene.without_objects()), _mask(task.box())
     truth = np.where(mask[..., None] > 0, paint(task.scene), background)
     Image.fromarray(background).save(folder / f"bg{index:02d}.png")
     Image.fromarray(np.repeat(mask[..., None], 3, axis=2)).save(folder / "mask_bg_fg.jpg", quality=75)
@@ -142,23 +177,14 @@ def write_case(root: Path, domain: str, index: int, version: int = SHIPPED_WORLD
     (folder / "facts.json").write_text(json.dumps(_facts(task, version)) + "\n")
 
 
-def benchmark_folder(version: int = SHIPPED_WORLD) -> Path:
+def benchmark_folder(version: int) -> Path:
     return cache_folder() / f"mini-benchmark-{version}"
 
 
-def render(root: Path, *, workers: int, version: int = SHIPPED_WORLD) -> Iterator[int]:
-    """Write the whole benchmark to `root`, which appears only once it is whole; yields the cases done so far."""
-    if root.exists():
-        return
-    unfinished = root.with_name(f"{root.name}.{os.getpid()}.tmp")
-    first = {"real": 1}  # TF-ICON counts its real domain from 1, the others from 0
-    jobs = [(domain, index + first.get(domain, 0)) for domain, count in COUNTS.items() for index in range(count)]
+def render(root: Path, cases: Sequence[tuple[str, int]], *, version: int, workers: int) -> Iterator[int]:
+    """Write those (domain, index) to `root`, which others may do at once; yields the cases done so far."""
     with ProcessPoolExecutor(workers) as pool:
-        pending = [pool.submit(write_case, unfinished, domain, index, version) for domain, index in jobs]
+        pending = [pool.submit(write_case, root, domain, index, version) for domain, index in cases]
         for done, job in enumerate(pending, start=1):
             job.result()
             yield done
-    try:
-        unfinished.replace(root)
-    except OSError:  # another process was faster
-        shutil.rmtree(unfinished)
