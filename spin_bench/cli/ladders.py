@@ -39,7 +39,7 @@ def climb_ladders(settings: RunSettings, console: Console) -> int:
     frames = measure(metrics, ladders, cases, stack)
     values = pd.concat(watched(frames, total=steps, label="climbing ladders", console=console), ignore_index=True)
     folder, table = settings.results_dir / stack.name / "metrics", matrix(values, metrics)
-    title = f"Metrics on ladders of known faults: {settings.dataset.name} on {stack.name}"
+    title = f"Metrics on ladders of known faults: {settings.dataset.label} on {stack.name}"
     save(values, table, main, folder, title=title)
     broken = failing(table, main)
     say(console, f"{len(metrics)} metrics, {len(ladders)} ladders, {len(cases)} cases: ", folder)

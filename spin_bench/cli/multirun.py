@@ -27,7 +27,7 @@ from spin_bench.cli.guarded import guarded, refused
 from spin_bench.cli.sweep_index import note
 from spin_bench.cli.terminal import terminal
 from spin_bench.config.compose import compose
-from spin_bench.config.settings import run_settings
+from spin_bench.config.settings import dataset_config, run_settings
 from spin_bench.config.typed import shown
 from spin_bench.config.words import config_folder, jobs, read_words, spelled
 from spin_bench.core.errors import UserError
@@ -83,7 +83,7 @@ def run_sweep(words: Sequence[str]) -> int:
             return
         code = guarded(lambda: run_experiment(config, terminal(), load, job=job_name(values)))
         if values and code != BAD_INPUT:
-            place = Path(config.results_dir).expanduser() / config.stack.name / config.dataset.name
+            place = Path(config.results_dir).expanduser() / config.stack.name / dataset_config(config).label
             note(place / config.experiment_name, job_name(values), values, code)
         if code > SIGNALLED or (code and config.fail_fast):
             raise _Ended(code)

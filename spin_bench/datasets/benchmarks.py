@@ -26,6 +26,11 @@ class DatasetConfig:
     domains: Any = "real"  # a domain, a tuple of them, or "all"
     version: int = added(1)  # of the embedded benchmark; the second one's references are individuals
 
+    @property
+    def label(self) -> str:
+        """Name the benchmark, with its version from the second on: what its results are called."""
+        return self.name if self.version == 1 else f"{self.name}-{self.version}"
+
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
@@ -124,6 +129,8 @@ def load_cases(config: DatasetConfig, watch: Watch, *, limit: int | None, canvas
 def validate_hint(config: DatasetConfig, stack: str = "") -> str:
     """The command that lists everything wrong with a benchmark, at the canvas of a stack, ready for a shell."""
     words = ["spin-bench", "validate", *([f"stack={stack}"] if stack else []), f"dataset={config.name}"]
+    if config.version != 1:
+        words.append(f"dataset.version={config.version}")
     if config.root:
         plain = re.fullmatch(r"[\w./~-]+", config.root, re.ASCII)
         quoted = config.root.replace("\\", "\\\\").replace("'", "\\'")  # as Hydra quotes

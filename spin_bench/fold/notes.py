@@ -13,7 +13,7 @@ def notes(run: Run) -> list[str]:
     settings = run.settings
     lines = [_MINI] if settings.stack.name == "mini" else []
     domains = sorted({case.domain for case in run.cases})
-    count = f"{len(run.cases)} cases of {settings.dataset.name} ({', '.join(domains)})"
+    count = f"{len(run.cases)} cases of {settings.dataset.label} ({', '.join(domains)})"
     lines.append(f"{count}, {settings.samples} images a case.")
     if novel := sum(case.novel for case in run.cases):
         lines.append(f"{novel} of the cases show an object that none of the models was trained on.")

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from spin_bench.core.files import write_whole
-from spin_bench.core.identity import key_of
+from spin_bench.core.identity import canonical, key_of
 from spin_bench.run.prepare import Run
 
 
@@ -34,7 +34,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "stack": {**asdict(settings.stack), "device": str(run.stack.device)},
         "weights": run.stack.fingerprint,
         "dataset": {
-            **asdict(settings.dataset),
+            **json.loads(canonical(settings.dataset)),
             "cases": len(run.cases),
             "sha256": key_of([[case.id, case.digest] for case in run.cases]),
         },

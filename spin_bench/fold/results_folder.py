@@ -37,7 +37,7 @@ def results_folder(settings: RunSettings) -> Path:
 
     A job of a sweep has the sweep's folder before its own.
     """
-    parts = [settings.stack.name, settings.dataset.name, *settings.experiment.split("/")]
+    parts = [settings.stack.name, settings.dataset.label, *settings.experiment.split("/")]
     for part in parts:
         if part in ("", ".", "..") or re.search(r"[\\\x00-\x1f\x7f]", part) or len(part.encode()) > LONGEST:
             raise UserError(f"experiment_name={settings.experiment!r}: {part!r} cannot name a folder: choose another")

@@ -57,7 +57,7 @@ def _about(run: Run, rows: Rows, scores: pd.DataFrame, sentences: Sequence[str])
     valued = set(scores.dropna(subset="value").metric)
     records = {(task.method, task.case.id): run.records(task) for task in run.tasks()}
     return About(
-        title=f"{settings.experiment}: {settings.dataset.name} on {settings.stack.name}",
+        title=f"{settings.experiment}: {settings.dataset.label} on {settings.stack.name}",
         notes=list(sentences),
         methods=rows,
         records={name: metrics[name].printed(run.stack) for name in settings.metrics},

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from spin_bench.core.errors import UserError
-from spin_bench.datasets.benchmarks import DatasetConfig, entries
+from spin_bench.core.identity import canonical
+from spin_bench.datasets.benchmarks import DatasetConfig, entries, validate_hint
 
 ROOT = "mini-benchmark-1"
 # SHA-256 over the first three real cases and the first sketch, as they were when all 332 were rendered at once.
@@ -96,3 +97,11 @@ def test_there_are_two_versions(cache: Path):
     assert not (cache / ROOT).exists() and (cache / "mini-benchmark-2").is_dir()
     with pytest.raises(UserError, match=r"dataset\.version=3: the embedded benchmark has versions 1 and 2"):
         _ids(1, version=3)
+
+
+def test_results_and_hints_say_the_version():
+    first, second = DatasetConfig("mini"), DatasetConfig("mini", version=2)
+    assert (first.label, second.label) == ("mini", "mini-2")
+    assert validate_hint(first) == "spin-bench validate dataset=mini"
+    assert validate_hint(second) == "spin-bench validate dataset=mini dataset.version=2"
+    assert "version" not in canonical(first) and '"version":2' in canonical(second)  # old provenances stay as they are
