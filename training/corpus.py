@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spin_bench.mini.captions import caption
 from spin_bench.mini.looks import SHIPPED_WORLD, trained_looks
@@ -28,8 +29,8 @@ DOMAIN_SHARES = (0.52, 0.16, 0.16, 0.16)  # of DOMAINS
 class Corpus:
     """Aligned arrays of N scenes."""
 
-    pictures: np.ndarray  # (N, 64, 64, 3) uint8
-    masks: np.ndarray  # (N, 64, 64) bool, where the subject is
+    pictures: NDArray[np.uint8]  # (N, 64, 64, 3)
+    masks: NDArray[np.bool_]  # (N, 64, 64), where the subject is
     captions: list[str]
     nouns: list[str]  # "" for an empty scene
     places: list[str]

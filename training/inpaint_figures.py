@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from torch import Tensor
@@ -65,10 +66,10 @@ class HeldOut:
     def prompts(self) -> list[str]:
         return [benchmark_prompt(scene) for scene in self.scenes]
 
-    def pictures(self) -> np.ndarray:
+    def pictures(self) -> NDArray[np.uint8]:
         return np.stack([paint(scene) for scene in self.scenes])
 
-    def backgrounds(self) -> np.ndarray:
+    def backgrounds(self) -> NDArray[np.uint8]:
         return np.stack([paint(scene.without_objects()) for scene in self.scenes])
 
     def judged_empty(self, images: Tensor, stack: Stack) -> Tensor:
@@ -78,7 +79,7 @@ class HeldOut:
 
 def _painted(
     pipeline: InpaintPipeline,
-    pictures: np.ndarray,
+    pictures: NDArray[np.uint8],
     masks: Tensor,
     positive: Tensor,
     negative: Tensor,
@@ -104,7 +105,7 @@ def _painted(
     return torch.cat([to_tensor(picture) for picture in painted])
 
 
-def _grid(pictures: np.ndarray, masks: Tensor, painted: Tensor) -> Tensor:
+def _grid(pictures: NDArray[np.uint8], masks: Tensor, painted: Tensor) -> Tensor:
     """Rows of `COLUMNS` masked scenes over rows of what was painted, (n, 3, H, W) in [-1, 1]."""
     count = min(SHOWN, len(painted)) // COLUMNS * COLUMNS
     holed = torch.where(masks[:count, None], 0.0, as_images(torch.from_numpy(pictures[:count])))

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from spin_bench.mini.cielab import to_lab
 from spin_bench.mini.looks import COLOURS
 from spin_bench.mini.patterns import PATTERNS
+from spin_bench.mini.raster import Rgb
 
 Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]  # (H, W), where the object is
 
 LIGHTNESS_SHARE = 0.6  # of L in a distance of colours: shading is no other colour
 INK_SHARE = 0.35  # of a black pixel's vote: cartoons' outlines and dark accents are black on every colour
@@ -24,7 +26,7 @@ SIDE, RINGS, SECTORS = 48, 8, 8  # px of a cut object; bins of its spectrum
 RIDGE = 1.0
 
 
-def colour_votes(picture: np.ndarray, mask: np.ndarray) -> Values:
+def colour_votes(picture: Rgb, mask: Mask) -> Values:
     """Share of the object's votes for each of COLOURS; (H, W, 3) uint8 and (H, W) bool to (colours,)."""
     weights = np.array([LIGHTNESS_SHARE, 1, 1])
     named = [(colour.lightness, colour.a * 8 // 10, colour.b * 8 // 10) for colour in COLOURS.values()]
@@ -36,12 +38,12 @@ def colour_votes(picture: np.ndarray, mask: np.ndarray) -> Values:
     return counts / max(1e-9, counts.sum())
 
 
-def named_colour(picture: np.ndarray, mask: np.ndarray) -> str:
+def named_colour(picture: Rgb, mask: Mask) -> str:
     """The colour that most of the object's pixels vote for."""
     return list(COLOURS)[int(colour_votes(picture, mask).argmax())]
 
 
-def spectrum(picture: np.ndarray, mask: np.ndarray) -> Values:
+def spectrum(picture: Rgb, mask: Mask) -> Values:
     """Log power of the object's lightness, cut to its square and levelled, by ring and sector; (RINGS * SECTORS + 1,).
 
     The last value is its contrast: a plain object has hardly any.
@@ -73,14 +75,12 @@ class PatternJudge:
     scale: Values
     weights: Values  # (features + 1, patterns)
 
-    def named(self, picture: np.ndarray, mask: np.ndarray) -> str:
+    def named(self, picture: Rgb, mask: Mask) -> str:
         features = np.append((spectrum(picture, mask) - self.mean) / self.scale, 1.0)
         return list(PATTERNS)[int((features @ self.weights).argmax())]
 
 
-def fitted_pattern_judge(
-    pictures: Sequence[np.ndarray], masks: Sequence[np.ndarray], patterns: Sequence[str]
-) -> PatternJudge:
+def fitted_pattern_judge(pictures: Sequence[Rgb], masks: Sequence[Mask], patterns: Sequence[str]) -> PatternJudge:
     """Ridge regression of true scenes' patterns on their spectra; closed form."""
     features = np.stack([spectrum(picture, mask) for picture, mask in zip(pictures, masks, strict=True)])
     mean, scale = features.mean(0), features.std(0) + 1e-9

@@ -50,7 +50,7 @@ class Plan:
         return self.lr * (self.final_lr + (1 - self.final_lr) * (1 + math.cos(math.pi * progress)) / 2)
 
 
-def autocast(device: torch.device) -> contextlib.AbstractContextManager:
+def autocast(device: torch.device) -> contextlib.AbstractContextManager[None]:
     """bfloat16 where the device multiplies it natively, else full precision."""
     if device.type in ("cuda", "cpu"):
         return torch.autocast(device.type, torch.bfloat16)

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from spin_bench.mini.world import paint
@@ -18,13 +19,13 @@ from training.corpus import SHARD, Corpus, training_scene
 SIDE = 32  # px: half the canvas, as guided-diffusion's 256 is to 512
 
 
-def photographs(scenes: Corpus) -> np.ndarray:
+def photographs(scenes: Corpus) -> NDArray[np.uint8]:
     """The pictures of the real domain that show an object, (n, H, W, 3) uint8."""
-    shown = [noun != "" and domain == "real" for noun, domain in zip(scenes.nouns, scenes.domains, strict=True)]
-    return scenes.pictures[np.array(shown)]
+    photographed = [noun != "" and domain == "real" for noun, domain in zip(scenes.nouns, scenes.domains, strict=True)]
+    return scenes.pictures[np.array(photographed)]
 
 
-def small_photographs(start: int, count: int) -> np.ndarray:
+def small_photographs(start: int, count: int) -> NDArray[np.uint8]:
     """Those among training scenes [start, start + count), each averaged down to (SIDE, SIDE, 3) uint8."""
     scenes = (training_scene(index)[0] for index in range(start, start + count))
     pictures = (Image.fromarray(paint(scene)) for scene in scenes if scene.objects and scene.domain == "real")
@@ -55,6 +56,6 @@ def render(folder: Path, *, scenes: int, workers: int) -> Iterator[int]:
             yield done
 
 
-def load(folder: Path, *, scenes: int) -> np.ndarray:
+def load(folder: Path, *, scenes: int) -> NDArray[np.uint8]:
     """(n, SIDE, SIDE, 3) uint8 of what `render` has made."""
     return np.concatenate([np.load(path) for path, _, _ in _shards(folder, scenes)])

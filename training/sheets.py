@@ -15,7 +15,7 @@ from spin_bench.mini.accessories import ACCESSORIES
 from spin_bench.mini.backgrounds import BACKGROUNDS
 from spin_bench.mini.looks import COLOURS, LAYOUTS, Look
 from spin_bench.mini.patterns import PATTERNS
-from spin_bench.mini.raster import SIDE
+from spin_bench.mini.raster import SIDE, Rgb
 from spin_bench.mini.sprites import sprites
 from spin_bench.mini.world import DOMAINS, Instance, Placement, Scene, paint
 
@@ -23,14 +23,14 @@ WIDE = 70  # percent of the frame
 NOUNS_A_SHEET = 16
 
 
-def _cell(noun: str, look: Look | None, domain: str, number: int) -> np.ndarray:
+def _cell(noun: str, look: Look | None, domain: str, number: int) -> Rgb:
     """One individual in the middle of a place, which the number chooses; (64, 64, 3) uint8."""
     place = list(BACKGROUNDS)[number % len(BACKGROUNDS)]
     placement = Placement(Instance(noun, look=look), SIDE // 2, SIDE // 2, SIDE * WIDE // 100)
     return paint(Scene(place, number, domain, (placement,)))
 
 
-def _sheet(rows: Sequence[Sequence[np.ndarray]]) -> Image.Image:
+def _sheet(rows: Sequence[Sequence[Rgb]]) -> Image.Image:
     return Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0))
 
 

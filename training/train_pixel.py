@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import DDPMScheduler, UNet2DModel
 from diffusers.models.attention_processor import Attention, AttnProcessor
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Normal
 
@@ -76,7 +77,7 @@ def timestep_shares(scheduler: DDPMScheduler) -> Tensor:
 
 
 def pixel_loss(
-    unet: UNet2DModel, scheduler: DDPMScheduler, pictures: np.ndarray, *, batch: int, device: torch.device
+    unet: UNet2DModel, scheduler: DDPMScheduler, pictures: NDArray[np.uint8], *, batch: int, device: torch.device
 ) -> StepLoss:
     """`pictures` (N, side, side, 3) uint8 at the model's own side, mirrored half of the time.
 

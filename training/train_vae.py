@@ -4,10 +4,13 @@ Equivariance (after EQ-VAE, Kouzelis et al. 2025): some batches decode transform
 transformed pictures, which makes the latent space smoother and the diffusion model on top of it faster to learn.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.corpus import Corpus
@@ -15,6 +18,8 @@ from training.loop import StepLoss, autocast
 
 KL_WEIGHT = 1e-4  # per latent element, beside an L1 a pixel element
 PERCEPTUAL_WEIGHT = 0.1
+
+Distance = Callable[[Tensor, Tensor], Tensor]
 
 
 def build_vae() -> AutoencoderKL:
@@ -50,7 +55,7 @@ def _transform(x: Tensor, kind: int) -> Tensor:
     return F.avg_pool2d(x, 2) if kind >= 3 else torch.rot90(x, kind + 1, (-2, -1))
 
 
-def vae_loss(vae: AutoencoderKL, perceptual, corpus: Corpus, *, batch: int, device: torch.device) -> StepLoss:
+def vae_loss(vae: AutoencoderKL, perceptual: Distance, corpus: Corpus, *, batch: int, device: torch.device) -> StepLoss:
     """`perceptual(a, b)` takes two (N, 3, H, W) batches in [-1, 1] and returns their mean feature distance."""
     pictures = torch.from_numpy(corpus.pictures)
 
@@ -76,7 +81,7 @@ def vae_loss(vae: AutoencoderKL, perceptual, corpus: Corpus, *, batch: int, devi
 
 
 @torch.no_grad()
-def latent_scale(vae: AutoencoderKL, pictures: np.ndarray, device: torch.device) -> float:
+def latent_scale(vae: AutoencoderKL, pictures: NDArray[np.uint8], device: torch.device) -> float:
     """1 / standard deviation of the latents of `pictures` (N, H, W, 3) uint8: diffusers' `scaling_factor`."""
     chunks = torch.from_numpy(pictures).split(100)
     latents = torch.cat([vae.encode(as_images(chunk).to(device)).latent_dist.mean for chunk in chunks])

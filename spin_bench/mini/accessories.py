@@ -4,31 +4,33 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
+from spin_bench.mini.raster import Grey, Rgb, resized
 
 # (rgb (S, S, 3), alpha (S, S)) to the same, both uint8; neither is changed in place.
-Accessory = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Accessory = Callable[[Rgb, Grey], tuple[Rgb, Grey]]
 
 _FELT, _BAND, _SILK, _KNOT, _FRAME = (52, 44, 60), (226, 190, 60), (214, 30, 90), (130, 14, 56), (24, 22, 28)
 
 
-def _span(alpha: np.ndarray, row: int) -> tuple[int, int]:
+def _span(alpha: Grey, row: int) -> tuple[int, int]:
     """First and last opaque column of a row; the middle twice where it is empty."""
     columns = np.flatnonzero(alpha[row] > 128)
     middle = alpha.shape[1] // 2
     return (int(columns[0]), int(columns[-1])) if len(columns) else (middle, middle)
 
 
-def _lowered(layer: np.ndarray, percent: int) -> np.ndarray:
+def _lowered(layer: NDArray[np.uint8], percent: int) -> NDArray[np.uint8]:
     """The layer made smaller and stood at the bottom of its square."""
     side, out = len(layer), np.zeros_like(layer)
     small = side * percent // 100
     left = (side - small) // 2
-    shrunk = cv2.resize(np.ascontiguousarray(layer), (small, small), interpolation=cv2.INTER_LINEAR_EXACT)
-    out[side - small :, left : left + small] = shrunk
+    out[side - small :, left : left + small] = resized(layer, small)
     return out
 
 
-def hat(rgb: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def hat(rgb: Rgb, alpha: Grey) -> tuple[Rgb, Grey]:
     """A top hat on the highest part; everything else becomes a little smaller to make room."""
     rgb, alpha = _lowered(rgb, 80), _lowered(alpha, 80)
     side = len(rgb)
@@ -46,7 +48,7 @@ def hat(rgb: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rgb, alpha
 
 
-def ribbon(rgb: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ribbon(rgb: Rgb, alpha: Grey) -> tuple[Rgb, Grey]:
     """A sash across the middle with a bow on it, no wider than the object."""
     rgb, side = rgb.copy(), len(rgb)
     y, half = side * 56 // 100, side // 22
@@ -64,7 +66,7 @@ def ribbon(rgb: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rgb, alpha
 
 
-def glasses(rgb: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def glasses(rgb: Rgb, alpha: Grey) -> tuple[Rgb, Grey]:
     """Dark round frames with pale lenses, a third of the way down."""
     rgb, side = rgb.copy(), len(rgb)
     y, radius = side * 36 // 100, side // 10

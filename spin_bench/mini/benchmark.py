@@ -17,7 +17,7 @@ from spin_bench.core.identity import sha256_of
 from spin_bench.core.paths import cache_folder
 from spin_bench.mini.captions import benchmark_prompt
 from spin_bench.mini.looks import SHIPPED_WORLD, looks
-from spin_bench.mini.raster import SIDE
+from spin_bench.mini.raster import SIDE, Grey, Rgb
 from spin_bench.mini.sprites import nouns
 from spin_bench.mini.world import CANVAS, Instance, Scene, paint, sample_instance, sample_scene, subject_mask
 
@@ -107,7 +107,7 @@ def _task_of_kinds(rng: np.random.Generator, domain: str) -> Task:
     return Task(scene, photo, _margins(rng), novel)
 
 
-def _mask(box: tuple[int, int, int, int]) -> np.ndarray:
+def _mask(box: tuple[int, int, int, int]) -> Grey:
     mask = np.zeros((CANVAS, CANVAS), np.uint8)
     mask[box[1] : box[3], box[0] : box[2]] = 255
     return mask
@@ -120,7 +120,7 @@ def _object_mask(photo: Scene, index: int) -> Image.Image:
     return small.convert("RGBA") if index % 2 else small
 
 
-def _copy_paste(scene: Scene) -> np.ndarray:
+def _copy_paste(scene: Scene) -> Rgb:
     """The untouched individual pasted on the scene's background, with no shadow and no style."""
     flat = replace(scene, domain="real")
     cover = subject_mask(flat)[..., None] > 0

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 
 from spin_bench.mini.accessories import ACCESSORIES
 from spin_bench.mini.cielab import tones
 from spin_bench.mini.parts import parts
 from spin_bench.mini.patterns import PATTERNS
+from spin_bench.mini.raster import Grey, Integers, Rgb, blurred
 from spin_bench.mini.sprites import pixels
 
 Pairs = tuple[tuple[str, str], ...]  # (colour, pattern)
@@ -73,22 +73,22 @@ def sample_look(rng: np.random.Generator, pairs: Pairs) -> Look:
 
 
 @cache
-def _tones(a: int, b: int) -> np.ndarray:
+def _tones(a: int, b: int) -> Rgb:
     return tones(a, b)
 
 
-def _painted(shade: np.ndarray, lightness: int, a: int, b: int) -> np.ndarray:
+def _painted(shade: Integers, lightness: int, a: int, b: int) -> Rgb:
     """One hue under the sprite's own shading; (S, S, 3) uint8."""
     return _tones(a, b)[(shade + lightness).clip(60, 985)]
 
 
-def dressed(noun: str, look: Look) -> tuple[np.ndarray, np.ndarray]:
+def dressed(noun: str, look: Look) -> tuple[Rgb, Grey]:
     """The noun's sprite in that look: (rgb, alpha), uint8."""
     sprite, own = pixels(noun), parts(noun)
     colour = COLOURS[look.colour]
     base = _painted(own.shade, colour.lightness, colour.a, colour.b).astype(np.int32)
     accent = _painted(own.shade * 6 // 10, colour.accent, colour.a // 5, colour.b // 5)
-    cover = cv2.GaussianBlur(PATTERNS[look.pattern](len(sprite), look.layout), (0, 0), 1).astype(np.int32)[..., None]
+    cover = blurred(PATTERNS[look.pattern](len(sprite), look.layout), 1).astype(np.int32)[..., None]
     skin = (base * (255 - cover) + accent * cover + 127) // 255
     body = own.body.astype(np.int32)[..., None]
     rgb = (sprite[..., :3] * (255 - body) + skin * body + 127) // 255

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from spin_bench.mini.cielab import to_lab
+from spin_bench.mini.raster import Grey, Integers, blurred
 from spin_bench.mini.sprites import pixels
 
 CLUSTERS, ROUNDS = 5, 12
@@ -18,17 +19,17 @@ _WEIGHTS = np.array([6, 10, 10], np.int64)  # of L, a, b in a distance: shading 
 class Parts:
     """A sprite taken apart; S is its side."""
 
-    lightness: np.ndarray  # (S, S) int64, L in tenths
-    body: np.ndarray  # (S, S) uint8, how far a pixel belongs to the body
-    shade: np.ndarray  # (S, S) int64, L less that of the body, parts drawn together
+    lightness: Integers  # (S, S), L in tenths
+    body: Grey  # (S, S), how far a pixel belongs to the body
+    shade: Integers  # (S, S), L less that of the body, parts drawn together
 
 
-def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def _nearest(points: Integers, centres: Integers) -> Integers:
     """Index of the centre nearest to every point, (n,)."""
     return np.stack([((points - centre) ** 2).sum(1) for centre in centres]).argmin(0)
 
 
-def _centres(points: np.ndarray) -> np.ndarray:
+def _centres(points: Integers) -> Integers:
     """k-means of (n, 3) int64: begun at the mean and the farthest points from there, in `ROUNDS` rounds."""
     centres = points.sum(0)[None] // len(points)
     while len(centres) < CLUSTERS:
@@ -43,7 +44,7 @@ def _centres(points: np.ndarray) -> np.ndarray:
     return centres
 
 
-def _body_clusters(counts: np.ndarray) -> list[int]:
+def _body_clusters(counts: Integers) -> list[int]:
     """The largest clusters that together cover `BODY_SHARE` percent."""
     order = sorted(range(len(counts)), key=lambda index: (-int(counts[index]), index))
     covered = 0
@@ -64,8 +65,8 @@ def parts(noun: str) -> Parts:
     centres = _centres(points)
     labels = _nearest(weighted.reshape(-1, 3), centres).reshape(opaque.shape)
     body = _body_clusters(np.bincount(labels[opaque], minlength=CLUSTERS))
-    inside = cv2.medianBlur((np.isin(labels, body) * 255).astype(np.uint8), 5)
+    inside = np.asarray(cv2.medianBlur((np.isin(labels, body) * 255).astype(np.uint8), 5), np.uint8)
     own_mean = (lab[..., 0][opaque & (inside > 127)]).sum() // max(1, (opaque & (inside > 127)).sum())
     part_mean = (centres[:, 0] * 10 // _WEIGHTS[0])[labels]
     shade = (lab[..., 0] - part_mean) * 8 // 10 + (part_mean - own_mean) * 5 // 10
-    return Parts(lab[..., 0], cv2.GaussianBlur(inside, (0, 0), 1), shade)
+    return Parts(lab[..., 0], blurred(inside, 1), shade)

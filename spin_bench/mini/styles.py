@@ -8,51 +8,56 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from spin_bench.mini.raster import SIDE, ramp
+from spin_bench.mini.raster import SIDE, Grey, Integers, Rgb, blurred, ramp
 
-Style = Callable[[np.ndarray], np.ndarray]
+Style = Callable[[Rgb], Rgb]
 
 _GREY = np.array([299, 587, 114], np.int32)
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
+def _grey(picture: Rgb) -> Grey:
     return (picture.astype(np.int32) @ _GREY // 1000).astype(np.uint8)
 
 
-def _saturate(picture: np.ndarray, percent: int) -> np.ndarray:
+def _saturate(picture: Rgb, percent: int) -> Rgb:
     grey = _grey(picture).astype(np.int32)[..., None]
     return (grey + (picture - grey) * percent // 100).clip(0, 255).astype(np.uint8)
 
 
-def photo(picture: np.ndarray) -> np.ndarray:
+def _calmed(picture: Rgb, side: int) -> Rgb:
+    """Each pixel takes the median of the `side` px square around it."""
+    return np.asarray(cv2.medianBlur(picture, side), np.uint8)
+
+
+def photo(picture: Rgb) -> Rgb:
     """The scene as it was drawn."""
     return picture
 
 
-def pencil(picture: np.ndarray) -> np.ndarray:
+def pencil(picture: Rgb) -> Rgb:
     """Graphite on paper: colour dodge of the grey picture by its blurred negative, plus light shading."""
-    grey = cv2.GaussianBlur(_grey(picture), (0, 0), 2)
-    blurred = cv2.GaussianBlur(grey, (0, 0), 9).astype(np.int32)
-    lines = np.minimum(255, grey.astype(np.int32) * 255 // np.maximum(1, blurred))
+    grey = blurred(_grey(picture), 2)
+    soft = blurred(grey, 9).astype(np.int32)
+    lines = np.minimum(255, grey.astype(np.int32) * 255 // np.maximum(1, soft))
     lines = 255 - np.minimum(255, (255 - lines) * 2)
-    shading = 158 + cv2.GaussianBlur(grey, (0, 0), 4).astype(np.int32) * 97 // 255
+    shading = 158 + blurred(grey, 4).astype(np.int32) * 97 // 255
     return ramp((lines * shading // 255).astype(np.uint8), (40, 40, 44), (250, 248, 240))
 
 
-def cartoon(picture: np.ndarray) -> np.ndarray:
+def cartoon(picture: Rgb) -> Rgb:
     """Flat saturated colours in few tones under thick dark outlines."""
-    flat = cv2.medianBlur(cv2.medianBlur(picture, 11), 11)
+    flat = _calmed(_calmed(picture, 11), 11)
     grey = _grey(flat).astype(np.int32)
     tone = (grey + 20) // 44 * 44
     toned = (flat + (tone - grey)[..., None]).clip(0, 255).astype(np.uint8)
-    flat = cv2.medianBlur(_saturate(toned, 160), 7)
-    smooth = cv2.GaussianBlur(_grey(cv2.medianBlur(picture, 7)), (0, 0), 2)
+    flat = _calmed(_saturate(toned, 160), 7)
+    smooth = blurred(_grey(_calmed(picture, 7)), 2)
     edges = cv2.morphologyEx(smooth, cv2.MORPH_GRADIENT, np.ones((7, 7), np.uint8)).astype(np.int32)
-    ink = cv2.GaussianBlur(np.clip((edges - 44) * 8, 0, 255).astype(np.uint8), (0, 0), 1).astype(np.int32)
+    ink = blurred(np.clip((edges - 44) * 8, 0, 255).astype(np.uint8), 1).astype(np.int32)
     return (flat * (255 - ink[..., None]) // 255 + 18 * ink[..., None] // 255).astype(np.uint8)
 
 
-def _kuwahara(picture: np.ndarray, radius: int) -> np.ndarray:
+def _kuwahara(picture: Rgb, radius: int) -> Rgb:
     """Each pixel takes the mean of the calmest of its four quadrants: flat dabs with clean edges."""
     side, half = radius + 1, radius // 2
     grey = _grey(picture)
@@ -75,11 +80,11 @@ def _kuwahara(picture: np.ndarray, radius: int) -> np.ndarray:
     return out
 
 
-def _swirls() -> tuple[np.ndarray, np.ndarray]:
+def _swirls() -> tuple[Integers, Integers]:
     """A fixed field of eddies as integer source coordinates (triangle waves, no transcendental function)."""
     y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.int32)
 
-    def wave(phase: np.ndarray, period: int, height: int) -> np.ndarray:
+    def wave(phase: Integers, period: int, height: int) -> Integers:
         return np.abs(phase % period * 4 - 2 * period) * height // (2 * period) - height // 2
 
     dx = wave(y * 2 + x, 61, 7) + wave(y - x, 37, 4)
@@ -87,7 +92,7 @@ def _swirls() -> tuple[np.ndarray, np.ndarray]:
     return (y + dy).clip(0, SIDE - 1), (x + dx).clip(0, SIDE - 1)
 
 
-def oil(picture: np.ndarray) -> np.ndarray:
+def oil(picture: Rgb) -> Rgb:
     """Thick dabs (Kuwahara) dragged along eddies, warm saturated pigment, brush relief."""
     rows, columns = _swirls()
     dabs = _kuwahara(np.ascontiguousarray(picture[rows, columns]), 7)

@@ -6,12 +6,11 @@ that is how the embedded benchmark knows the true composite of every case.
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from spin_bench.mini.backgrounds import BACKGROUNDS
 from spin_bench.mini.looks import Look, Pairs, dressed, sample_look
-from spin_bench.mini.raster import SIDE, blend, downsample
+from spin_bench.mini.raster import SIDE, Grey, Integers, Rgb, blend, blurred, downsample, resized
 from spin_bench.mini.sprites import bare
 from spin_bench.mini.styles import STYLES
 
@@ -54,7 +53,7 @@ class Scene:
         return replace(self, objects=())
 
 
-def rotate_hue(rgb: np.ndarray, steps: int) -> np.ndarray:
+def rotate_hue(rgb: Integers, steps: int) -> Integers:
     """Turn colours around the grey axis by `steps` of 6 degrees, with tabulated integer sines."""
     sine = (0, 105, 208, 309, 407, 500)[abs(steps)] * (1 if steps >= 0 else -1)
     cosine = (1000, 995, 978, 951, 914, 866)[abs(steps)]
@@ -70,24 +69,21 @@ def rotate_hue(rgb: np.ndarray, steps: int) -> np.ndarray:
     return (rgb @ turn.T) // 1000
 
 
-def individual(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
+def individual(instance: Instance) -> tuple[Rgb, Grey]:
     """The object's own look: (rgb, alpha) at the sprite's size, uint8."""
-    rgb, alpha = dressed(instance.noun, instance.look) if instance.look else bare(instance.noun)
-    rgb = rotate_hue(rgb.astype(np.int64), instance.hue)
-    grey = (rgb @ _LUMA // 1000)[..., None]
-    rgb = (grey + (rgb - grey) * instance.saturation // 100) * instance.brightness // 100
-    rgb = rgb.clip(0, 255).astype(np.uint8)
+    own, alpha = dressed(instance.noun, instance.look) if instance.look else bare(instance.noun)
+    turned = rotate_hue(own.astype(np.int64), instance.hue)
+    grey = (turned @ _LUMA // 1000)[..., None]
+    lit = (grey + (turned - grey) * instance.saturation // 100) * instance.brightness // 100
+    rgb = lit.clip(0, 255).astype(np.uint8)
     if instance.flip:
         rgb, alpha = rgb[:, ::-1], alpha[:, ::-1]
     return np.ascontiguousarray(rgb), np.ascontiguousarray(alpha)
 
 
-def _on_canvas(placement: Placement) -> tuple[np.ndarray, np.ndarray]:
+def _on_canvas(placement: Placement) -> tuple[Rgb, Grey]:
     """The individual at its place on an empty canvas: (rgb, alpha), (SIDE, SIDE[, 3]) uint8; it may leave the frame."""
-    rgb, alpha = individual(placement.instance)
-    rgb, alpha = (
-        cv2.resize(layer, (placement.side,) * 2, interpolation=cv2.INTER_LINEAR_EXACT) for layer in (rgb, alpha)
-    )
+    rgb, alpha = (resized(layer, placement.side) for layer in individual(placement.instance))
     canvas, cover = np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
     top, left = placement.y - placement.side // 2, placement.x - placement.side // 2
     rows = slice(max(0, top), min(SIDE, top + placement.side))
@@ -97,15 +93,15 @@ def _on_canvas(placement: Placement) -> tuple[np.ndarray, np.ndarray]:
     return canvas, cover
 
 
-def _shadow(cover: np.ndarray, side: int) -> np.ndarray:
+def _shadow(cover: Grey, side: int) -> Grey:
     """Contact shadow: the object's alpha, moved down a little and blurred; (SIDE, SIDE) uint8."""
     drop = max(2, side // 28)
     moved = np.zeros_like(cover)
     moved[drop:] = cover[:-drop]
-    return (cv2.GaussianBlur(moved, (0, 0), drop).astype(np.int32) * 110 // 255).astype(np.uint8)
+    return (blurred(moved, drop).astype(np.int32) * 110 // 255).astype(np.uint8)
 
 
-def draw_at_full_size(scene: Scene) -> np.ndarray:
+def draw_at_full_size(scene: Scene) -> Rgb:
     """The scene in its domain, (SIDE, SIDE, 3) uint8."""
     picture = BACKGROUNDS[scene.place](np.random.Generator(np.random.PCG64(scene.seed)))
     for placement in scene.objects:
@@ -115,12 +111,12 @@ def draw_at_full_size(scene: Scene) -> np.ndarray:
     return STYLES[scene.domain](picture)
 
 
-def paint(scene: Scene, side: int = CANVAS) -> np.ndarray:
+def paint(scene: Scene, side: int = CANVAS) -> Rgb:
     """The scene in its domain, (side, side, 3) uint8."""
     return downsample(draw_at_full_size(scene), side)
 
 
-def subject_mask(scene: Scene, side: int = CANVAS) -> np.ndarray:
+def subject_mask(scene: Scene, side: int = CANVAS) -> Grey:
     """Where the subject covers the scene, (side, side) uint8 in {0, 255}."""
     return ((downsample(_on_canvas(scene.objects[-1])[1], side) > 127) * 255).astype(np.uint8)
 

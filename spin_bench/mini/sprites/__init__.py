@@ -6,7 +6,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+
+from spin_bench.mini.raster import Grey, Rgb
 
 SPRITES_DIR = Path(__file__).parent
 
@@ -36,13 +39,13 @@ def nouns(split: str) -> tuple[str, ...]:
 
 
 @cache
-def pixels(noun: str) -> np.ndarray:
+def pixels(noun: str) -> NDArray[np.uint8]:
     """(side, side, 4) uint8, straight alpha; the object touches the border of its square."""
     picture = np.asarray(Image.open(SPRITES_DIR / f"{noun.replace(' ', '_')}.webp").convert("RGBA"))
     picture.setflags(write=False)
     return picture
 
 
-def bare(noun: str) -> tuple[np.ndarray, np.ndarray]:
+def bare(noun: str) -> tuple[Rgb, Grey]:
     """The noun's own (rgb, alpha), (side, side[, 3]) uint8."""
     return pixels(noun)[..., :3], pixels(noun)[..., 3]
