@@ -1,17 +1,21 @@
 """The sentences under a table: what was run, what differs from the published defaults, what is missing."""
 
+from spin_bench.mini.looks import SHIPPED_WORLD
 from spin_bench.run.painting import failures
 from spin_bench.run.plan import unpainted
 from spin_bench.run.prepare import Run
 
 DEVIATION = "Deviation: "  # before what differs from a published default
 _MINI = "Made by the embedded mini stack (64 px, models trained on toy scenes): not a number of any paper."
+_OTHER_WORLD = f"The embedded models were trained in version {SHIPPED_WORLD}'s world and never saw such individuals."
 
 
 def notes(run: Run) -> list[str]:
     """One sentence each, in the order in which they are printed."""
     settings = run.settings
     lines = [_MINI] if settings.stack.name == "mini" else []
+    if settings.stack.name == settings.dataset.name == "mini" and settings.dataset.version != SHIPPED_WORLD:
+        lines.append(_OTHER_WORLD)
     domains = sorted({case.domain for case in run.cases})
     count = f"{len(run.cases)} cases of {settings.dataset.label} ({', '.join(domains)})"
     lines.append(f"{count}, {settings.samples} images a case.")
