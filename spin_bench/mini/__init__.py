@@ -1,0 +1,1 @@
+"""The embedded world: scenes, the benchmark made of them, and the small networks that know them."""
