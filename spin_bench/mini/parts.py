@@ -19,9 +19,8 @@ _WEIGHTS = np.array([6, 10, 10], np.int64)  # of L, a, b in a distance: shading 
 class Parts:
     """A sprite taken apart; S is its side."""
 
-    lightness: Integers  # (S, S), L in tenths
     body: Grey  # (S, S), how far a pixel belongs to the body
-    shade: Integers  # (S, S), L less that of the body, parts drawn together
+    shade: Integers  # (S, S), L in tenths, less that of the body, parts drawn together
 
 
 def _nearest(points: Integers, centres: Integers) -> Integers:
@@ -69,4 +68,4 @@ def parts(noun: str) -> Parts:
     own_mean = (lab[..., 0][opaque & (inside > 127)]).sum() // max(1, (opaque & (inside > 127)).sum())
     part_mean = (centres[:, 0] * 10 // _WEIGHTS[0])[labels]
     shade = (lab[..., 0] - part_mean) * 8 // 10 + (part_mean - own_mean) * 5 // 10
-    return Parts(lab[..., 0], blurred(inside, 1), shade)
+    return Parts(blurred(inside, 1), shade)
