@@ -21,15 +21,11 @@ def _whole_words(stack: Stack) -> list[tuple[str, int]]:
     return sorted((word, index) for word, index in words if len(word) >= SHORTEST and word.isascii() and word.isalpha())
 
 
-def nearest_word(stack: Stack, image: Tensor) -> tuple[str, int]:
-    """The vocabulary's word, and its id, that CLIP finds nearest to a picture (1, 3, H, W) in [-1, 1]."""
-    words = _whole_words(stack)
-    scores = stack.clip.encode_image(image) @ stack.clip.encode_words([word for word, _ in words]).T
-    return words[int(scores.argmax())]
-
-
 def _nearest_word(stack: Stack, salient: Tensor, prompt: str) -> Tensor:
-    return stack.text_encoder.get_input_embeddings().weight[nearest_word(stack, salient)[1]]
+    """The vocabulary's word that CLIP scores nearest to the salient part."""
+    words, ids = zip(*_whole_words(stack), strict=True)
+    scores = stack.clip.encode_image(salient) @ stack.clip.encode_words(list(words)).T
+    return stack.text_encoder.get_input_embeddings().weight[ids[int(scores.argmax())]]
 
 
 def _mean_token(stack: Stack, salient: Tensor, prompt: str) -> Tensor:
@@ -37,7 +33,7 @@ def _mean_token(stack: Stack, salient: Tensor, prompt: str) -> Tensor:
 
 
 def _class_noun(stack: Stack, salient: Tensor, prompt: str) -> Tensor:
-    """The prompt's word that CLIP finds nearest to the salient part; a word of several tokens starts at their mean."""
+    """The prompt's word that CLIP scores nearest to the salient part; a word of several tokens is their mean."""
     words = sorted({word for word in re.findall("[a-z]+", prompt.lower()) if len(word) >= SHORTEST})
     if not words:
         raise UserError("init=class_noun: the prompt has no word: set init=nearest_word or mean_token")

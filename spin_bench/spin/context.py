@@ -8,10 +8,9 @@ from torch import Tensor
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import PaintingError, UserError
-from spin_bench.diffusion.latents import mask_to_tensor, to_tensor
+from spin_bench.diffusion.latents import to_tensor
 from spin_bench.diffusion.placeholders import slotted_prompt
 from spin_bench.diffusion.text import encode_prompt
-from spin_bench.diffusion.vocabulary import nearest_word
 from spin_bench.models.stack import Stack
 from spin_bench.spin.embedding import LEARNED
 from spin_bench.spin.injection import INJECTIONS
@@ -75,14 +74,6 @@ def _context(case: Case, text: str, learned: Tensor | None, settings: SpinSettin
     return Context(states(stack, prompt, learned), prompt.slots)
 
 
-def _nothing(case: Case, stack: Stack) -> Tensor:
-    return encode_prompt(stack.tokenizer, stack.text_encoder, "")
-
-
-def _prompt(case: Case, stack: Stack) -> Tensor:
-    return encode_prompt(stack.tokenizer, stack.text_encoder, case.prompt)
-
-
 @torch.no_grad()
 def nearest_style(case: Case, stack: Stack) -> str:
     """Those of STYLES that CLIP finds nearest to the background, which it must see whole: a hole looks like a style."""
@@ -90,17 +81,5 @@ def nearest_style(case: Case, stack: Stack) -> str:
     return STYLES[int((stack.clip.encode_image(to_tensor(case.background)) @ texts.T).argmax())]
 
 
-@torch.no_grad()
-def _background(case: Case, stack: Stack) -> Tensor:
-    """The word that CLIP finds nearest to the background with a grey hole."""
-    known = to_tensor(case.background, stack.canvas) * (1 - mask_to_tensor(case.mask, stack.canvas))
-    word, _ = nearest_word(stack, known)
-    return encode_prompt(stack.tokenizer, stack.text_encoder, f"a photo of a {word}")
-
-
-# (case, stack) to hidden states (1, window, width)
-OUTSIDE: dict[str, Callable[[Case, Stack], Tensor]] = {
-    "nothing": _nothing,
-    "prompt": _prompt,
-    "background": _background,
-}
+# What the rest of the picture reads.
+OUTSIDE: dict[str, Callable[[Case], str]] = {"nothing": lambda case: "", "prompt": lambda case: case.prompt}

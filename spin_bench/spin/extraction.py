@@ -72,8 +72,7 @@ def extract(
             context = pair(states, null.expand(len(states), -1, -1)).to(noisy.dtype)
             denoise = seeing(unet, None if known is None else known[rows, views])
             noise_pred = denoise(noisy, t, encoder_hidden_states=context).sample
-            total = cells.sum((1, 2, 3), keepdim=True) if settings.normalised_loss else cells[0].numel()
-            share = cells / (total * settings.batch * seen.shape[1])
+            share = cells / (cells.sum((1, 2, 3), keepdim=True) * settings.batch * seen.shape[1])
             loss = ((noise_pred.float() - noise).pow(2) * share).sum()
             optimizer.zero_grad()
             loss.backward()

@@ -83,7 +83,7 @@ def _paint(cases: Sequence[Case], seeds: Sequence[int], settings: SpinSettings, 
         scene = _scene(cases, mask, [artefact.value.to(stack.device) for artefact in learned], settings, stack)
         images = decode(stack.vae, generate(scene, seeds, settings, stack))
     known = to_tensor(cases[0].background, stack.canvas).to(images)
-    pictures = to_pictures(PASTES[settings.paste](images, known, mask.to(images), stack.vae))
+    pictures = to_pictures(PASTES[settings.paste](images, known, mask.to(images)))
     for picture in pictures:
         picture.info[SHARED_SECONDS] = sum(artefact.seconds for artefact in learned)
         if fallen:
@@ -105,7 +105,7 @@ def _scene(
             semantic_contexts(case, vectors, settings, stack)
             for case, vectors in zip_longest(cases, learned)  # none are learned where the text has no place for them
         ],
-        outside=OUTSIDE[settings.outside](cases[0], stack),
+        outside=encode_prompt(stack.tokenizer, stack.text_encoder, OUTSIDE[settings.outside](cases[0])),
         null=encode_prompt(stack.tokenizer, stack.text_encoder, ""),
         known=known(background, mask, regions.sum(1, keepdim=True), stack),
     )

@@ -17,7 +17,7 @@ from spin_bench.models.stack import Stack
 from spin_bench.spin.backbone import BACKBONES
 from spin_bench.spin.backbone import PARTS as BACKBONE_PARTS
 from spin_bench.spin.extraction import Target, extract
-from spin_bench.spin.saliency import reference_image, saliency_map, splits, usable
+from spin_bench.spin.saliency import THRESHOLD, reference_image, saliency_map, splits, usable
 from spin_bench.spin.settings import EmbeddingSettings
 from spin_bench.spin.views import View, views_of
 from spin_bench.store.artefacts import Artefact, Artefacts
@@ -59,11 +59,12 @@ def reference_embeddings(
 
 def salient_cells(case: Case, settings: EmbeddingSettings, stack: Stack) -> Tensor:
     """The saliency map of the case's reference, (1, 1, h, w), as it was found, whether it splits it or not."""
-    names = ("saliency", "soft_saliency", "saliency_threshold", "largest_component", "dilation", "rembg_model")
+    names = ("saliency", "soft_saliency", "dilation", "rembg_model")
+    constants = {"saliency_threshold": THRESHOLD, "largest_component": False}  # once settings: they name maps still
     identity = {
         "reference": Artefacts.digest(case.reference, case.reference_mask),
         "weights": stack.weights(("vae", "saliency")),
-        "settings": {name: getattr(settings, name) for name in names},
+        "settings": {name: getattr(settings, name) for name in names} | constants,
         "canvas": stack.canvas,
         "version": VERSION,
     }

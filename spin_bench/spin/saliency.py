@@ -6,7 +6,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
-from scipy import ndimage
 from torch import Tensor
 
 from spin_bench.core.case import Case
@@ -17,6 +16,7 @@ from spin_bench.spin.rembg_saliency import rembg_map
 from spin_bench.spin.settings import EmbeddingSettings
 
 GREY = (127, 127, 127)
+THRESHOLD = 0.5  # what is salient lies above it, pixels and then cells
 
 
 def square(picture: Image.Image, side: int, fill: tuple[int, int, int] | int) -> Image.Image:
@@ -60,26 +60,14 @@ SALIENCY: dict[str, Callable[[Case, Stack, EmbeddingSettings], Tensor]] = {
 }
 
 
-def largest_component(saliency: Tensor, threshold: float) -> Tensor:
-    """`saliency` (1, 1, H, W) with 0 outside the largest part above `threshold` that hangs together by its sides."""
-    parts, count = ndimage.label((saliency[0, 0] > threshold).cpu().numpy())
-    if count < 2:
-        return saliency
-    sizes = np.bincount(parts.ravel())[1:]
-    keep = torch.from_numpy(parts == sizes.argmax() + 1).to(saliency)
-    return saliency * keep
-
-
 def saliency_map(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
     """Saliency of the reference at latent resolution; (1, 1, h, w) float32 in [0, 1], thresholded unless soft."""
     saliency = SALIENCY[settings.saliency](case, stack, settings)
-    if settings.largest_component:
-        saliency = largest_component(saliency, settings.saliency_threshold)
     if not settings.soft_saliency:
-        saliency = (saliency > settings.saliency_threshold).float()
+        saliency = (saliency > THRESHOLD).float()
     cells = F.adaptive_avg_pool2d(saliency, stack.latent_side)
     if not settings.soft_saliency:
-        cells = (cells > 0.5).float()
+        cells = (cells > THRESHOLD).float()
     if settings.dilation:
         cells = F.max_pool2d(cells, 2 * settings.dilation + 1, stride=1, padding=settings.dilation)
     return cells

@@ -30,13 +30,10 @@ class EmbeddingSettings:
     templates: Literal["one", "varied"] = added(
         "one"
     )  # one: `template` | varied: it and others, drawn anew each iteration
-    normalised_loss: bool = added(True)  # by the salient area; False: a plain mean over all cells
     rembg_model: str = added("u2net")  # of saliency=rembg: u2net | isnet-general-use | birefnet-general | ...
-    saliency_threshold: Share = added(0.5)  # a pixel is salient above it; of no account to a soft map
-    largest_component: bool = added(False)  # of the salient part
     dilation: WholeNumber = added(0)  # latent cells by which the salient part grows
-    non_salient: Literal["kept", "grey", "noise", "cropped"] = added("kept")  # what the reference shows there
-    augmentation: Literal["none", "flip", "flip_scale_shift"] = added("none")  # a few views of the reference
+    non_salient: Literal["kept", "grey", "cropped"] = added("kept")  # what the reference shows there
+    augmentation: Literal["none", "flip_scale_shift"] = added("none")  # a few views of the reference
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,9 @@ class SpinSettings:
     injection_grids: Literal["all", "fine", "coarse"] = added("all")  # layers of latent resolution, or those below it
     injection_stop: Share = added(1.0)  # fraction of the steps after which nothing is injected
     soft_edges: Size = 2.0  # latent cells: deviation of the Gaussian that softens the region
-    outside: Literal["nothing", "prompt", "background"] = added("nothing")  # what the rest of the picture reads
+    outside: Literal["nothing", "prompt"] = added("nothing")  # what the rest of the picture reads
     start: Literal["noise", "background"] = added("noise")  # pure noise, or the background noised to the first step
-    paste: Literal["none", "paste", "feathered", "poisson", "decoder", "latents"] = added(
-        "none"
-    )  # the known pixels at the end
+    paste: Literal["none", "paste", "feathered"] = added("none")  # the known pixels at the end
 
     def __post_init__(self) -> None:
         if self.embedding.template.count(PLACE) != 1:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from diffusers import AutoencoderKL, DDIMScheduler
+from diffusers import DDIMScheduler
 from torch import Tensor
 
 from spin_bench.diffusion.blending import blend, blend_background, softened
-from spin_bench.diffusion.reconstruction import RECONSTRUCTIONS, Reconstruction
 from spin_bench.diffusion.sampler import Step, add_noise, timesteps
 
 FEATHER = 1 / 32  # of the canvas: deviation of the Gaussian over a feathered mask
@@ -43,9 +42,14 @@ def blended(
     return blend_background(step.latents, background, mask, noise, scheduler=scheduler, t=t)
 
 
-def feathered(images: Tensor, background: Tensor, mask: Tensor, vae: AutoencoderKL) -> Tensor:
+def feathered(images: Tensor, background: Tensor, mask: Tensor) -> Tensor:
     """The known pixels over the picture, by a mask that falls off over a few pixels on either side of its border."""
     return blend(images, background, softened(mask, FEATHER * mask.shape[-1]))
 
 
-PASTES: dict[str, Reconstruction] = {**RECONSTRUCTIONS, "feathered": feathered}
+# (images (N, 3, H, W), background (1, 3, H, W), mask (1, 1, H, W) in {0, 1}) to images
+PASTES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "none": lambda images, background, mask: images,
+    "paste": blend,
+    "feathered": feathered,
+}

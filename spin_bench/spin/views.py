@@ -9,7 +9,6 @@ from torch import Tensor
 
 COUNT = 8  # of the views that an augmentation makes
 SCALES = (0.6, 1.0)  # of the picture on its grey square
-NOISE = 0.5  # deviation, of pictures in [-1, 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,20 +24,11 @@ class View:
         return F.interpolate(self.cells, self.image.shape[-2:], mode="nearest").to(self.image.dtype)
 
 
-def _kept(view: View, generator: torch.Generator) -> View:
-    return view
-
-
-def _grey(view: View, generator: torch.Generator) -> View:
+def _grey(view: View) -> View:
     return View(view.image * view.cover, view.cells)
 
 
-def _noise(view: View, generator: torch.Generator) -> View:
-    noise = (NOISE * torch.randn(view.image.shape, generator=generator)).clamp(-1, 1).to(view.image)
-    return View(view.image * view.cover + noise * (1 - view.cover), view.cells)
-
-
-def _cropped(view: View, generator: torch.Generator) -> View:
+def _cropped(view: View) -> View:
     """The square around the salient part, enlarged to the whole; grey where it leaves the picture."""
     rows, columns = (torch.nonzero(view.cover[0, 0].amax(axis) > 0.5).flatten() for axis in (1, 0))
     if len(rows) == 0:
@@ -49,12 +39,7 @@ def _cropped(view: View, generator: torch.Generator) -> View:
     return _resampled(view, torch.tensor([[scale, 0, centre[0]], [0, scale, centre[1]]]))
 
 
-NON_SALIENT: dict[str, Callable[[View, torch.Generator], View]] = {
-    "kept": _kept,
-    "grey": _grey,
-    "noise": _noise,
-    "cropped": _cropped,
-}
+NON_SALIENT: dict[str, Callable[[View], View]] = {"kept": lambda view: view, "grey": _grey, "cropped": _cropped}
 
 
 def _flip(view: View, generator: torch.Generator) -> View:
@@ -83,24 +68,14 @@ def _resampled(view: View, matrix: Tensor) -> View:
     return View(image.to(view.image.dtype), (cells > 0.5).to(cells.dtype) if hard else cells)
 
 
-AUGMENTATIONS: dict[str, tuple[Callable[[View, torch.Generator], View], ...]] = {
-    "none": (),
-    "flip": (_flip,),
-    "flip_scale_shift": (_flip, _scale_shift),
+# (view, generator) to the views that the extraction draws from
+AUGMENTATIONS: dict[str, Callable[[View, torch.Generator], list[View]]] = {
+    "none": lambda view, generator: [view],
+    "flip_scale_shift": lambda view, generator: [_scale_shift(_flip(view, generator), generator) for _ in range(COUNT)],
 }
 
 
 def views_of(view: View, *, non_salient: str, augmentation: str, seed: int) -> list[View]:
     """One view without an augmentation, else COUNT of them; what is random comes from `seed`."""
     generator = torch.Generator().manual_seed(seed)
-    view = NON_SALIENT[non_salient](view, generator)
-    changes = AUGMENTATIONS[augmentation]
-    if not changes:
-        return [view]
-    views = []
-    for _ in range(COUNT):
-        changed = view
-        for change in changes:
-            changed = change(changed, generator)
-        views.append(changed)
-    return views
+    return AUGMENTATIONS[augmentation](NON_SALIENT[non_salient](view), generator)

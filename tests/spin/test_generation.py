@@ -182,13 +182,13 @@ def test_a_mask_of_several_parts_and_a_reference_of_a_few_pixels(stack: Stack, c
 
 
 ELSEWHERE = [
-    {"injection": "token_column", "style_features": "clip", "style_exact": True, "outside": "background"},
+    {"injection": "token_column", "style_features": "clip", "style_exact": True, "outside": "prompt"},
     {"backbone": "inpaint", "injection_grids": "coarse", "style_features": "decoder", "paste": "feathered"},
     {"injection": "after_softmax", "soft_edges": 1.0, "style_statistic": "gram", "start": "background"},
 ]
 LEARNING = [
     {"vectors": 3, "non_salient": "cropped", "augmentation": "flip_scale_shift", "dilation": 1},
-    {"learns": "conditioning", "non_salient": "noise", "largest_component": True},
+    {"learns": "conditioning", "non_salient": "grey"},
     {"templates": "varied", "init": "class_noun", "batch": 2},
 ]
 
