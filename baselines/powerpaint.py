@@ -1,4 +1,4 @@
-"""PowerPaint v1 (Zhuang et al., ECCV 2024): an inpainting model that learned tasks, told by learned tokens.
+"""PowerPaint v1 (Zhuang et al., ECCV 2024): an inpainting model that does several tasks, named by learned tokens.
 
 Every task is two prompts, A and B, each ending in a task token of ten vectors. Their last hidden states are mixed,
 
@@ -23,15 +23,9 @@ from torch import Tensor
 from spin_bench.core.case import Case
 from spin_bench.core.errors import UserError, unknown
 from spin_bench.core.limits import Share, Steps
-from spin_bench.diffusion.inpainting import (
-    expect_channels,
-    expect_steps,
-    inpaint,
-    inpaint_pipeline,
-    inpainting_channels,
-    paste_back,
-)
+from spin_bench.diffusion.inpainting import expect_steps, inpaint, inpaint_pipeline
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.diffusion.unets import expect_channels
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import PowerPaint, Stack
@@ -73,6 +67,8 @@ class Text(NamedTuple):
 
 
 class TaskPrompts(NamedTuple):
+    """The two prompts of a task, and the two of its negative branch."""
+
     a: Text
     b: Text
     negative_a: Text
@@ -80,8 +76,8 @@ class TaskPrompts(NamedTuple):
 
 
 def _object(prompt: str, negative: str) -> TaskPrompts:
-    wanted, unwanted = Text(prompt, OBJECT), Text(f"{negative}, {QUALITY}", OBJECT)
-    return TaskPrompts(wanted, wanted, unwanted, unwanted)
+    positive, unwanted = Text(prompt, OBJECT), Text(f"{negative}, {QUALITY}", OBJECT)
+    return TaskPrompts(positive, positive, unwanted, unwanted)
 
 
 def _shape(prompt: str, negative: str) -> TaskPrompts:
@@ -90,11 +86,11 @@ def _shape(prompt: str, negative: str) -> TaskPrompts:
 
 
 def _removal(prompt: str, negative: str) -> TaskPrompts:
-    wanted, unwanted = Text(f"{EMPTY} {prompt}", CONTEXT), Text(negative, OBJECT)
-    return TaskPrompts(wanted, wanted, unwanted, unwanted)
+    positive, unwanted = Text(f"{EMPTY} {prompt}", CONTEXT), Text(negative, OBJECT)
+    return TaskPrompts(positive, positive, unwanted, unwanted)
 
 
-# (what the user wants, what the user does not want) to a task's prompts
+# (prompt, negative prompt) to a task's prompts
 PROMPTS: dict[str, Callable[[str, str], TaskPrompts]] = {
     "object": _object,
     "shape": _shape,
@@ -105,13 +101,13 @@ WITHOUT_OBJECT = ("removal", "outpaint")
 
 
 def task_prompts(case: Case, settings: PowerPaintSettings) -> TaskPrompts:
-    """What the model is told of `case`."""
+    """Return the prompts of the settings' task for `case`."""
     prompt = settings.removal_prompt if settings.task in WITHOUT_OBJECT else case.prompt
     return PROMPTS[settings.task](prompt, settings.negative_prompt)
 
 
 def fitted(words: str, token: str, powerpaint: PowerPaint) -> str:
-    """`words` without the last of them that do not fit the window beside the task token; a warning names those."""
+    """Drop the last of `words` that do not fit the window beside the task token; a warning names them."""
     tokenizer = powerpaint.tokenizer
     room = tokenizer.model_max_length - len(tokenizer(spelled_out(token)).input_ids)
     parts = words.split()
@@ -125,7 +121,7 @@ def fitted(words: str, token: str, powerpaint: PowerPaint) -> str:
 
 
 def encode_text(text: Text, powerpaint: PowerPaint, *, keep_task_token: bool) -> Tensor:
-    """Last hidden states (1, window, width) of words and token."""
+    """Encode words and token to their last hidden states, (1, window, width)."""
     words = fitted(*text, powerpaint) if keep_task_token else text.words
     return encode_prompt(powerpaint.tokenizer, powerpaint.text_encoder, spelled_out(f"{words} {text.token}"))
 
@@ -133,7 +129,7 @@ def encode_text(text: Text, powerpaint: PowerPaint, *, keep_task_token: bool) ->
 def encode_task(
     prompts: TaskPrompts, powerpaint: PowerPaint, *, fitting_degree: float, keep_task_token: bool
 ) -> tuple[Tensor, Tensor]:
-    """The mixed hidden states of the positive and the negative branch, (1, window, width) each."""
+    """Return the mixed hidden states of the positive and the negative branch, (1, window, width) each."""
     # A and B are mostly the same: each text is encoded, and warned about, once.
     states = {text: encode_text(text, powerpaint, keep_task_token=keep_task_token) for text in dict.fromkeys(prompts)}
     a, b, negative_a, negative_b = (states[text] for text in prompts)
@@ -142,14 +138,17 @@ def encode_task(
 
 
 def powerpaint(settings: PowerPaintSettings, stack: Stack) -> Painter:
-    """A painter that sees the background, the mask and, unless it removes, the prompt; never the reference."""
+    """Build a painter that sees background, mask and, unless it removes, the prompt; never the reference.
+
+    Raises `UserError` if a setting is out of range, or the model's UNet reads other channels.
+    """
     if settings.task not in PROMPTS:
         raise unknown("task of powerpaint", settings.task, list(PROMPTS))
     if not 0 <= settings.fitting_degree <= 1:
         raise UserError(f"powerpaint: fitting_degree={settings.fitting_degree} is no share: take one in [0, 1]")
     model = stack.powerpaint
     mend = "set stack.powerpaint to a model made from an inpainting UNet"
-    expect_channels(model.unet, inpainting_channels(stack), method="powerpaint", mend=mend)
+    expect_channels(model.unet, "inpaint", stack, method="powerpaint", mend=mend)
     pipeline = inpaint_pipeline(stack, model.unet, model.text_encoder, model.tokenizer)
 
     @torch.no_grad()
@@ -160,7 +159,7 @@ def powerpaint(settings: PowerPaintSettings, stack: Stack) -> Painter:
             fitting_degree=settings.fitting_degree,
             keep_task_token=settings.keep_task_token,
         )
-        painted = inpaint(
+        return inpaint(
             pipeline,
             [case.background] * len(seeds),
             [case.mask] * len(seeds),
@@ -170,8 +169,8 @@ def powerpaint(settings: PowerPaintSettings, stack: Stack) -> Painter:
             steps=settings.steps,
             guidance_scale=settings.guidance_scale,
             strength=settings.strength,
+            paste_back=settings.paste_back,
         )
-        return paste_back(pipeline, painted, case.background, case.mask) if settings.paste_back else painted
 
     return paint
 

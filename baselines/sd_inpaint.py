@@ -8,25 +8,18 @@ only rounds its corners; nothing is pasted back, so the background shifts by the
 are put back, noised to the *next* timestep with one fixed noise, which at strength 1 is also where the image starts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from diffusers import UNet2DConditionModel
 from PIL import Image
 
 from spin_bench.core.case import Case
 from spin_bench.core.errors import unknown
 from spin_bench.core.limits import Share, Steps, WholeNumber
-from spin_bench.diffusion.inpainting import (
-    expect_channels,
-    expect_steps,
-    inpaint,
-    inpaint_pipeline,
-    inpainting_channels,
-    paste_back,
-)
+from spin_bench.diffusion.inpainting import expect_steps, inpaint, inpaint_pipeline
 from spin_bench.diffusion.text import encode_prompt
+from spin_bench.diffusion.unets import UNETS, expect_channels
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
 from spin_bench.models.stack import Stack
@@ -46,34 +39,22 @@ class SdInpaintSettings:
     negative_prompt: str = ""
     strength: Share = 1.0  # below 1 the image starts from the noised picture instead of pure noise
     blur_factor: WholeNumber = 0  # px, Gaussian; rounds the corners of the mask
-    padding_mask_crop: WholeNumber | None = None  # px: the mask's box grown by so much is painted at full canvas size
+    padding_mask_crop: WholeNumber | None = None  # px by which the mask's box grows; it is painted at full canvas size
     paste_back: bool = False  # the known pixels over the decoded picture
 
     def __post_init__(self) -> None:
         expect_steps(self.steps, self.strength)
 
 
-def _inpainting(stack: Stack) -> tuple[UNet2DConditionModel, int]:
-    return stack.inpaint_unet, inpainting_channels(stack)
-
-
-def _text_to_image(stack: Stack) -> tuple[UNet2DConditionModel, int]:
-    return stack.unet, stack.latent_channels
-
-
-# The UNet and how many input channels it must have.
-UNETS: dict[str, Callable[[Stack], tuple[UNet2DConditionModel, int]]] = {
-    "inpaint": _inpainting,
-    "text_to_image": _text_to_image,
-}
-
-
 def sd_inpaint(settings: SdInpaintSettings, stack: Stack) -> Painter:
-    """A painter that sees the background, the mask and the prompt, never the reference."""
+    """Build a painter that sees background, mask and prompt, never the reference.
+
+    Raises `UserError` if the UNet is unknown or reads other channels.
+    """
     if settings.unet not in UNETS:
         raise unknown("UNet of sd_inpaint", settings.unet, list(UNETS))
-    unet, channels = UNETS[settings.unet](stack)
-    expect_channels(unet, channels, method="sd_inpaint", mend="set stack.inpaint to an inpainting model")
+    unet, mend = UNETS[settings.unet](stack), "set stack.inpaint to an inpainting model"
+    expect_channels(unet, settings.unet, stack, method="sd_inpaint", mend=mend)
     pipeline = inpaint_pipeline(stack, unet, stack.text_encoder, stack.tokenizer)
 
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
@@ -81,7 +62,7 @@ def sd_inpaint(settings: SdInpaintSettings, stack: Stack) -> Painter:
         positive, negative = (
             encode_prompt(stack.tokenizer, stack.text_encoder, text) for text in (case.prompt, settings.negative_prompt)
         )
-        painted = inpaint(
+        return inpaint(
             pipeline,
             [case.background] * len(seeds),
             [mask] * len(seeds),
@@ -92,8 +73,8 @@ def sd_inpaint(settings: SdInpaintSettings, stack: Stack) -> Painter:
             guidance_scale=settings.guidance_scale,
             strength=settings.strength,
             padding_mask_crop=settings.padding_mask_crop,
+            paste_back=settings.paste_back,
         )
-        return paste_back(pipeline, painted, case.background, mask) if settings.paste_back else painted
 
     return paint
 

@@ -34,13 +34,13 @@ from spin_bench.diffusion.blending import blend_background
 from spin_bench.diffusion.exemplar import draw_placement, mask_box, place, stretched
 from spin_bench.diffusion.finetuning import finetuning
 from spin_bench.diffusion.guidance import classifier_free
-from spin_bench.diffusion.inpainting import expect_channels
 from spin_bench.diffusion.latents import decode, latent_mask, mask_to_tensor, to_pictures, to_tensor
 from spin_bench.diffusion.masked_attention import masked_attention
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.diffusion.placeholders import Slotted, encode_slotted
 from spin_bench.diffusion.sampler import ddim, timesteps
 from spin_bench.diffusion.text import encode_prompt, tokenise
+from spin_bench.diffusion.unets import expect_channels
 from spin_bench.diffusion.vocabulary import INITIAL, initial_vectors
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import Painter
@@ -56,7 +56,7 @@ class UniPaintSettings:
     """Defaults of inpaint_with_exemplar.ipynb."""
 
     mode: Literal["exemplar", "text", "mix"] = (
-        "exemplar"  # exemplar (published for references) | text: the prompt, first term alone | mix: both
+        "exemplar"  # exemplar (published for references) | text: the prompt, first term only | mix: both
     )
     template: str = "{}, {prompt}"  # what `mix` says: {} is the placeholder, {prompt} the case's prompt
     init: Literal["nearest_word", "mean_token", "class_noun"] = (
@@ -78,7 +78,7 @@ class UniPaintSettings:
 
 
 class Term(NamedTuple):
-    """Of the loss: clean latents, where their noise counts, and the text that they are denoised under."""
+    """One term of the loss: clean latents, the weight of each cell, and the text that the UNet reads."""
 
     latents: Tensor  # (1, C, h, w)
     weight: Tensor  # (1, 1, h, w) in [0, 1]
@@ -86,13 +86,16 @@ class Term(NamedTuple):
 
 
 def uni_paint(settings: UniPaintSettings, stack: Stack) -> Painter:
-    """A painter that tunes the UNet on every case, once for all its seeds, and gives it back as it was."""
+    """Build a painter that tunes the UNet on every case, once for all its seeds, and restores it bit for bit.
+
+    Raises `UserError` if a setting is unknown, or the UNet is no text-to-image one.
+    """
     choices = {"mode": list(CONTEXTS), "train_dtype": list(TRAIN_DTYPES), "init": list(INITIAL)}
     for name, known in choices.items():
         if getattr(settings, name) not in known:
             raise unknown(f"{name} of uni_paint", getattr(settings, name), known)
     mend = "set stack.diffusion to a text-to-image model"
-    expect_channels(stack.unet, stack.latent_channels, method="uni_paint", mend=mend)
+    expect_channels(stack.unet, "text_to_image", stack, method="uni_paint", mend=mend)
 
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
         # The case's own: an image must not depend on the seeds beside it.
@@ -118,7 +121,7 @@ def uni_paint(settings: UniPaintSettings, stack: Stack) -> Painter:
 def exemplar_term(
     case: Case, generator: torch.Generator, settings: UniPaintSettings, stack: Stack
 ) -> Callable[[], Term]:
-    """The second term, whose exemplar has another size and place, and may be mirrored, at every call."""
+    """Build the second term; every call draws the exemplar's size and place anew, and whether it is mirrored."""
     exemplar, box = stretched(case.reference, stack.canvas).to(stack.device), mask_box(case.mask)
     context = _placeholder(case, settings, stack)
 
@@ -134,7 +137,7 @@ def exemplar_term(
 def tune(
     terms: Sequence[Callable[[], Term]], generator: torch.Generator, settings: UniPaintSettings, stack: Stack
 ) -> None:
-    """Adam over all weights of the UNet. The terms share one pass, which gives their sum, quicker than two."""
+    """Tune all weights of the UNet by Adam. The terms share one pass, which is quicker than two."""
     unet, train_steps = stack.unet, stack.scheduler.config.num_train_timesteps
     optimizer = torch.optim.Adam(unet.parameters(), lr=settings.lr, fused=True)
     autocast = torch.autocast(stack.device.type, TRAIN_DTYPES[settings.train_dtype], settings.train_dtype != "float32")
@@ -154,7 +157,7 @@ def tune(
 
 
 def sample(seeds: Sequence[int], scene: Term, context: Tensor, settings: UniPaintSettings, stack: Stack) -> Tensor:
-    """Clean latents (images, C, h, w): DDIM from pure noise, the background blended in before each pass."""
+    """Sample clean latents (images, C, h, w) by DDIM from pure noise, the background blended in before each pass."""
     source, shape = NoiseSource(seeds, stack.device, stack.dtype), scene.latents.shape[1:]
     cells = (1 - scene.weight).to(stack.dtype)
 
@@ -173,7 +176,7 @@ def sample(seeds: Sequence[int], scene: Term, context: Tensor, settings: UniPain
 
 @torch.no_grad()
 def encode_sampled(images: Tensor, generator: torch.Generator, stack: Stack) -> Tensor:
-    """(1, 3, H, W) in [-1, 1] to scaled latents (1, C, h, w) drawn from the posterior."""
+    """Encode (1, 3, H, W) in [-1, 1] to scaled latents (1, C, h, w) drawn from the posterior."""
     return stack.vae.encode(images.to(stack.dtype)).latent_dist.sample(generator) * stack.vae.config.scaling_factor
 
 
@@ -196,7 +199,7 @@ def _mix(case: Case, settings: UniPaintSettings, stack: Stack) -> Tensor:
     return _placeholder(case, settings, stack, settings.template)
 
 
-# What is painted, (1, window, width).
+# (case, settings, stack) to the text that is painted, (1, window, width)
 CONTEXTS: dict[str, Callable[[Case, UniPaintSettings, Stack], Tensor]] = {
     "exemplar": _placeholder,
     "text": _prompt,

@@ -1,7 +1,7 @@
 """Inpainting as diffusers does it: its own `StableDiffusionInpaintPipeline`, over the modules of a stack.
 
 A UNet of nine channels reads [latents | mask | VAE(picture with a grey hole)] at every step. Nothing is blended between
-steps and nothing is pasted back, so the background shifts by the VAE's round trip.
+steps, so the background shifts by the VAE's round trip unless it is pasted back.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spin_bench.core.errors import BadSetting, PaintingError, UserError
+from spin_bench.core.errors import BadSetting, PaintingError
 from spin_bench.diffusion.latents import latent_mask
 from spin_bench.models.stack import Stack
 
@@ -50,19 +50,8 @@ def inpaint_pipeline(
     return pipeline
 
 
-def inpainting_channels(stack: Stack) -> int:
-    """What an inpainting UNet of this stack reads: latents, mask, latents of the masked picture."""
-    return 2 * stack.latent_channels + 1
-
-
-def expect_channels(unet: UNet2DConditionModel, channels: int, *, method: str, mend: str) -> None:
-    """Raises `UserError` where `unet` reads another number of input channels."""
-    if unet.config.in_channels != channels:
-        raise UserError(f"{method}: its UNet reads {unet.config.in_channels} input channels, not {channels}: {mend}")
-
-
 def expect_steps(steps: int, strength: float) -> None:
-    """Raises `BadSetting` where `strength` leaves none of `steps` to run."""
+    """Raise `BadSetting` if `strength`, a share of `steps`, leaves none to run."""
     if not 0 < strength <= 1 or int(steps * strength) < 1:
         raise BadSetting(
             f"strength={strength}: of {steps} steps leaves nothing to run: take one in (0, 1], or more steps"
@@ -81,11 +70,13 @@ def inpaint(
     guidance_scale: float,
     strength: float = 1.0,
     padding_mask_crop: int | None = None,
+    paste_back: bool = False,
 ) -> list[Image.Image]:
     """Paint each of N `pictures` (RGB, one size) where its mask (L) is white, from its own seed.
 
-    `positive` and `negative` are the text's hidden states, (N or 1, tokens, width). `PaintingError` for a mask without
-    a latent cell, unless `padding_mask_crop` enlarges it first.
+    `positive` and `negative` are the text's hidden states, (N or 1, tokens, width). `paste_back` puts the known pixels
+    over what was painted, as diffusers' guide to inpainting does; a mask may be soft. Raises `PaintingError` for a mask
+    without a latent cell, unless `padding_mask_crop` (px) enlarges it first.
     """
     n = len(seeds)
     if padding_mask_crop is None:
@@ -93,9 +84,11 @@ def inpaint(
             latent_mask(mask, pipeline.vae)
     positive, negative = positive.expand(n, -1, -1), negative.expand(n, -1, -1)
 
-    def run(picture: Image.Image | list[Image.Image], mask: Image.Image | list[Image.Image], rows: slice):
+    def run(
+        picture: Image.Image | list[Image.Image], mask: Image.Image | list[Image.Image], rows: slice
+    ) -> list[Image.Image]:
         # Given one picture for several images, the pipeline would draw its latents with the first image's generator:
-        # a copy an image keeps image k from depending on another's seed.
+        # one copy per image keeps image k from depending on another's seed.
         return pipeline(
             image=picture,
             mask_image=mask,
@@ -111,13 +104,10 @@ def inpaint(
         ).images
 
     if padding_mask_crop is None:
-        return run(list(pictures), list(masks), slice(None))
-    # With this option the pipeline takes one picture at a time.
-    return [run(pictures[k], masks[k], slice(k, k + 1))[0] for k in range(n)]
-
-
-def paste_back(
-    pipeline: InpaintPipeline, painted: Sequence[Image.Image], background: Image.Image, mask: Image.Image
-) -> list[Image.Image]:
-    """The known pixels over every painted picture, as diffusers' guide to inpainting does it; `mask` may be soft."""
-    return [pipeline.image_processor.apply_overlay(mask, background, picture) for picture in painted]
+        painted = run(list(pictures), list(masks), slice(None))
+    else:  # with this option the pipeline takes one picture at a time
+        painted = [run(pictures[k], masks[k], slice(k, k + 1))[0] for k in range(n)]
+    if not paste_back:
+        return painted
+    overlay = pipeline.image_processor.apply_overlay
+    return [overlay(mask, known, picture) for mask, known, picture in zip(masks, pictures, painted, strict=True)]

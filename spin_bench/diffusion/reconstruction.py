@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spin_bench.diffusion.blending import blend
@@ -24,20 +25,12 @@ DECODER_LR, LATENTS_LR = 1e-4, 0.1
 Reconstruction = Callable[[Tensor, Tensor, Tensor, AutoencoderKL], Tensor]
 
 
-def nothing(images: Tensor, background: Tensor, mask: Tensor, vae: AutoencoderKL) -> Tensor:
-    return images
-
-
-def paste(images: Tensor, background: Tensor, mask: Tensor, vae: AutoencoderKL) -> Tensor:
-    return blend(images, background, mask)
-
-
 def poisson(images: Tensor, background: Tensor, mask: Tensor, vae: AutoencoderKL) -> Tensor:
-    """OpenCV's seamless cloning (Perez et al. 2003) of the masked region into the background; pasted where too thin."""
+    """Clone the masked region into the background by OpenCV (Perez et al. 2003); paste it if it is too thin."""
     cover = (mask[0, 0] * 255).byte().cpu().numpy()
     rows, columns = (np.flatnonzero(cover.any(axis)) for axis in (1, 0))
-    if min(np.ptp(rows), np.ptp(columns)) < 2:  # no pixel inside the mask's edge: nothing that OpenCV could solve for
-        return paste(images, background, mask, vae)
+    if min(np.ptp(rows), np.ptp(columns)) < 2:  # no pixel inside the mask's edge
+        return blend(images, background, mask)
     centre = (int(columns[0] + columns[-1] + 1) // 2 + 1, int(rows[0] + rows[-1] + 1) // 2 + 1)
     # OpenCV demands a margin around the mask
     target, cover = (cv2.copyMakeBorder(x, 1, 1, 1, 1, cv2.BORDER_REPLICATE) for x in (_pixels(background[0]), cover))
@@ -50,7 +43,7 @@ def poisson(images: Tensor, background: Tensor, mask: Tensor, vae: AutoencoderKL
 
 
 def tuned_decoder(images: Tensor, background: Tensor, mask: Tensor, vae: AutoencoderKL) -> Tensor:
-    """Each image is drawn by a decoder of its own, tuned on it and then put back."""
+    """Decode each image by a decoder tuned on it; the decoder is as before afterwards."""
     drawn = []
     for image in images.split(1):
         latents = encode(vae, image) / vae.config.scaling_factor
@@ -63,7 +56,7 @@ def tuned_decoder(images: Tensor, background: Tensor, mask: Tensor, vae: Autoenc
 
 
 def tuned_latents(images: Tensor, background: Tensor, mask: Tensor, vae: AutoencoderKL) -> Tensor:
-    """The decoder stays, each image's latents move."""
+    """Decode latents that are tuned, image by image, under the fixed decoder."""
     drawn = []
     for image in images.split(1):
         latents = (encode(vae, image) / vae.config.scaling_factor).clone()
@@ -77,8 +70,8 @@ def tuned_latents(images: Tensor, background: Tensor, mask: Tensor, vae: Autoenc
 
 
 RECONSTRUCTIONS: dict[str, Reconstruction] = {
-    "none": nothing,
-    "paste": paste,
+    "none": lambda images, background, mask, vae: images,
+    "paste": lambda images, background, mask, vae: blend(images, background, mask),
     "poisson": poisson,
     "decoder": tuned_decoder,
     "latents": tuned_latents,
@@ -94,6 +87,6 @@ def _descend(optimizer: torch.optim.Optimizer, drawn: Tensor, image: Tensor, bac
     optimizer.step()
 
 
-def _pixels(image: Tensor) -> np.ndarray:
+def _pixels(image: Tensor) -> NDArray[np.uint8]:
     """(3, H, W) in [-1, 1] to (H, W, 3) uint8."""
     return ((image.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()

@@ -1,13 +1,12 @@
-"""Every switch of Spin that names a choice, and what it can be: a wrong one is said before anything is painted."""
+"""What each setting of Spin can be, checked against the stack before anything is painted."""
 
 from collections.abc import Collection
 
 from spin_bench.core.errors import UserError, unknown
-from spin_bench.diffusion.inpainting import expect_channels
 from spin_bench.diffusion.placeholders import slotted_prompt
+from spin_bench.diffusion.unets import UNETS, expect_channels
 from spin_bench.diffusion.vocabulary import INITIAL
 from spin_bench.models.stack import Stack
-from spin_bench.spin.backbone import BACKBONES
 from spin_bench.spin.context import OUTSIDE, STYLES, text_of
 from spin_bench.spin.embedding import LEARNED
 from spin_bench.spin.extraction import TEMPLATES
@@ -20,7 +19,7 @@ from spin_bench.spin.transitions import BLENDINGS, PASTES, STARTS
 from spin_bench.spin.views import AUGMENTATIONS, NON_SALIENT
 
 GENERATION: dict[str, Collection[str]] = {
-    "backbone": BACKBONES,
+    "backbone": UNETS,
     "blending": BLENDINGS,
     "injection": INJECTIONS,
     "injection_grids": GRIDS,
@@ -42,7 +41,7 @@ LEAST = {"iterations": 0, "batch": 1, "vectors": 1, "dilation": 0}
 
 
 def check(settings: SpinSettings, stack: Stack) -> None:
-    """Raises `UserError` for a choice that is not known, does not fit another, or does not fit the stack."""
+    """Raise `UserError` if a choice is unknown, out of range, or does not fit the stack."""
     _known(settings, GENERATION, "")
     _known(settings.embedding, EXTRACTION, "embedding.")
     for name, least in LEAST.items():
@@ -53,11 +52,8 @@ def check(settings: SpinSettings, stack: Stack) -> None:
     if settings.soft_edges < 0:
         raise UserError(f"spin: soft_edges={settings.soft_edges}: a deviation in latent cells, 0 for hard edges")
     _check_text(settings, stack)
-    backbone = BACKBONES[settings.backbone](stack)
-    expect_channels(backbone.unet, backbone.channels, method=f"spin with backbone={settings.backbone}", mend=_MEND)
-
-
-_MEND = "choose the other backbone, or another model for the stack"
+    unet, mend = UNETS[settings.backbone](stack), "choose the other backbone, or another model for the stack"
+    expect_channels(unet, settings.backbone, stack, method=f"spin with backbone={settings.backbone}", mend=mend)
 
 
 def _known(settings: SpinSettings | EmbeddingSettings, choices: dict[str, Collection[str]], prefix: str) -> None:
@@ -67,6 +63,6 @@ def _known(settings: SpinSettings | EmbeddingSettings, choices: dict[str, Collec
 
 
 def _check_text(settings: SpinSettings, stack: Stack) -> None:
-    for said in (settings.embedding.template, text_of(settings).replace(PROMPT, "").replace(STYLE, STYLES[-1])):
-        if PLACE in said:
-            slotted_prompt(stack, said, settings.embedding.vectors)
+    for text in (settings.embedding.template, text_of(settings).replace(PROMPT, "").replace(STYLE, STYLES[-1])):
+        if PLACE in text:
+            slotted_prompt(stack, text, settings.embedding.vectors)

@@ -1,7 +1,7 @@
-"""Learning an embedding: the frozen model is to explain the salient part of the reference by it.
+"""Learning an embedding that lets the frozen model predict the noise over the salient part of the reference.
 
-Textual inversion (Gal et al. 2023) with the recipe of the paper's settings, 200 AdamW iterations at 5e-4. What is ours:
-the non-salient part is explained by the null text through region attention, and is left out of the loss.
+Textual inversion (Gal et al. 2023) with the paper's settings, 200 AdamW iterations at 5e-4. Ours: the non-salient part
+reads the null text, through region attention, and is left out of the loss.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,14 +12,15 @@ from torch import Tensor
 
 from spin_bench.diffusion.placeholders import slotted_prompt
 from spin_bench.diffusion.region_attention import pair, region_attention
+from spin_bench.diffusion.unets import UNETS
 from spin_bench.models.stack import Stack
-from spin_bench.spin.backbone import BACKBONES, seeing
+from spin_bench.spin.backbone import seeing
 from spin_bench.spin.embedding import LEARNED
 from spin_bench.spin.settings import EmbeddingSettings
 
 VARIED = ("a picture of {}", "a close photo of {}", "a good photo of {}", "the photo of one {}", "{}")
 
-# `template` to all that are drawn from
+# (`template`) to the templates of which every iteration draws one
 TEMPLATES: dict[str, Callable[[str], tuple[str, ...]]] = {
     "one": lambda template: (template,),
     "varied": lambda template: (template, *VARIED),
@@ -28,11 +29,11 @@ TEMPLATES: dict[str, Callable[[str], tuple[str, ...]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """One reference to be explained, in V views; maps are in [0, 1]."""
+    """One reference in V views; maps are in [0, 1]."""
 
     latents: Tensor  # (V, C, h, w)
-    weight: Tensor  # (V, 1, h, w), of each cell in the loss
-    region: Tensor  # (V, 1, h, w), cells that the embedding speaks for; the null text speaks for the others
+    weight: Tensor  # (V, 1, h, w) of the cells in the loss
+    region: Tensor  # (V, 1, h, w), cells that read the embedding; the others read the null text
     initial: Tensor  # (n, width), where the vectors start
     seed: int
     known: Tensor | None = None  # (V, C', h, w), what an inpainting backbone reads behind the latents
@@ -41,13 +42,13 @@ class Target:
 def extract(
     stack: Stack, targets: Sequence[Target], null: Tensor, settings: EmbeddingSettings, *, backbone: str
 ) -> Tensor:
-    """Learn (targets, ., width), for all targets at once and for each as if it were alone.
+    """Learn the embeddings of all targets in one batch, each as if it were alone: (targets, vectors or window, width).
 
-    The loss of a target is sum(weight * error^2) / sum(weight), whatever the object's size. `settings.batch` noisy
-    copies of each are seen in an iteration; timesteps, noise and views come from the target's own seed, templates from
-    a sequence that all share. `null` is (1, window, width).
+    The loss of a target is sum(weight * error^2) / sum(weight), whatever the object's size, over `settings.batch` noisy
+    copies per iteration. Timesteps, noise and views come from the target's own seed, templates from a sequence that all
+    share. `null` is the null text, (1, window, width). Raises `UserError` if a template does not fit the text encoder.
     """
-    learned, unet = LEARNED[settings.learns], BACKBONES[backbone](stack).unet
+    learned, unet = LEARNED[settings.learns], UNETS[backbone](stack)
     templates = TEMPLATES[settings.templates](settings.template)
     prompts = [slotted_prompt(stack, template, settings.vectors) for template in templates]
     initial = torch.stack([target.initial for target in targets])
@@ -64,15 +65,15 @@ def extract(
     with torch.enable_grad(), region_attention(unet, region):
         for _ in range(settings.iterations):
             t, noise, views = _draw(generators, settings.batch, latents, stack)
-            seen, cells = latents[rows, views], weight[rows, views]
+            clean, cells = latents[rows, views], weight[rows, views]
             region.copy_(regions[rows, views])
             prompt = prompts[_choice(len(prompts), order)]
             states = learned.states(stack, prompt, variable).repeat_interleave(settings.batch, 0)
-            noisy = stack.scheduler.add_noise(seen, noise, t).to(stack.dtype)
+            noisy = stack.scheduler.add_noise(clean, noise, t).to(stack.dtype)
             context = pair(states, null.expand(len(states), -1, -1)).to(noisy.dtype)
             denoise = seeing(unet, None if known is None else known[rows, views])
             noise_pred = denoise(noisy, t, encoder_hidden_states=context).sample
-            share = cells / (cells.sum((1, 2, 3), keepdim=True) * settings.batch * seen.shape[1])
+            share = cells / (cells.sum((1, 2, 3), keepdim=True) * settings.batch * clean.shape[1])
             loss = ((noise_pred.float() - noise).pow(2) * share).sum()
             optimizer.zero_grad()
             loss.backward()

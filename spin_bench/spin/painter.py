@@ -19,7 +19,7 @@ from spin_bench.diffusion.text import encode_prompt
 from spin_bench.methods.method import Method
 from spin_bench.methods.painter import SHARED_SECONDS, Painter
 from spin_bench.models.stack import Stack
-from spin_bench.spin.backbone import BACKBONES
+from spin_bench.spin.backbone import BEHIND
 from spin_bench.spin.backbone import PARTS as BACKBONE_PARTS
 from spin_bench.spin.choices import check
 from spin_bench.spin.context import OUTSIDE, reads_reference, semantic_contexts
@@ -32,22 +32,23 @@ from spin_bench.store.artefacts import Artefact, Artefacts
 
 VERSION = "3"  # raise when a change of this package changes pictures
 
-FELL_BACK = "saliency_fell_back"  # fact of an image: its whole reference counted, saliency did not split it
+FELL_BACK = "saliency_fell_back"  # fact of an image: the saliency map did not split its reference, all of it counted
 
 
 def spin(settings: SpinSettings, stack: Stack) -> Painter:
-    """A painter that keeps every reference's embedding in the stack's artefacts.
+    """Build the painter; it keeps every reference's embedding in the stack's artefacts.
 
-    Raises `UserError` for a choice that does not fit.
+    Raises `UserError` if a choice does not fit.
     """
     check(settings, stack)
     return lambda case, seeds: _paint([case], seeds, settings, stack)
 
 
 def spin_together(settings: SpinSettings, stack: Stack) -> Callable[[Sequence[Case], Sequence[int]], list[Image.Image]]:
-    """A painter of several references into one picture: cases of one background, each with a mask of its own.
+    """Build a painter of several references into one picture: cases of one background, each with its own mask.
 
-    Where masks overlap, their contexts are mixed.
+    Where masks overlap, their contexts are mixed. It raises `UserError` if the backgrounds differ, or if the settings
+    allow one reference only.
     """
     check(settings, stack)
 
@@ -69,7 +70,7 @@ def prepare(settings: SpinSettings, stack: Stack, cases: Sequence[Case]) -> None
 
 
 def parts(settings: SpinSettings) -> tuple[str, ...]:
-    """Parts of the stack that the pictures depend on; an unknown backbone adds none, `check` rejects it later."""
+    """Name the parts of the stack that pictures depend on; an unknown backbone adds none, `check` rejects it later."""
     return (*PARTS, *BACKBONE_PARTS.get(settings.backbone, ()))
 
 
@@ -97,17 +98,16 @@ def _scene(
     background = to_tensor(cases[0].background, stack.canvas)
     regions = torch.cat([latent_mask(case.mask, stack.vae) for case in cases], 1).to(stack.device, stack.dtype)
     regions = regions / regions.sum(1, keepdim=True).clamp(min=1)
-    known = BACKBONES[settings.backbone](stack).known
     return Scene(
         background=encode(stack.vae, background),
         regions=regions,
         contexts=[
             semantic_contexts(case, vectors, settings, stack)
-            for case, vectors in zip_longest(cases, learned)  # none are learned where the text has no place for them
+            for case, vectors in zip_longest(cases, learned)  # without a place in the text nothing is learned
         ],
         outside=encode_prompt(stack.tokenizer, stack.text_encoder, OUTSIDE[settings.outside](cases[0])),
         null=encode_prompt(stack.tokenizer, stack.text_encoder, ""),
-        known=known(background, mask, regions.sum(1, keepdim=True), stack),
+        known=BEHIND[settings.backbone](background, mask, regions.sum(1, keepdim=True), stack),
     )
 
 

@@ -1,4 +1,4 @@
-"""The embeddings of references: extracted once, several in one batch, and kept for every run that needs them."""
+"""The embeddings of references, extracted several in one batch and kept for every run that needs them."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from spin_bench.diffusion.latents import encode
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.diffusion.vocabulary import initial_vectors
 from spin_bench.models.stack import Stack
-from spin_bench.spin.backbone import BACKBONES
+from spin_bench.spin.backbone import BEHIND
 from spin_bench.spin.backbone import PARTS as BACKBONE_PARTS
 from spin_bench.spin.extraction import Target, extract
 from spin_bench.spin.saliency import THRESHOLD, reference_image, saliency_map, splits, usable
@@ -36,29 +36,29 @@ def reference_embeddings(
     *,
     backbone: str = "text_to_image",
 ) -> list[Artefact]:
-    """What was learned (1, ., width) of every case's reference, extracted together if the artefacts lack one.
+    """Return what was learned of the reference of each of `cases`, (1, vectors or window, width), from the artefacts.
 
-    A group that lacks one is extracted whole: sums of another batch size round differently, and a run that was killed
-    is to end with the bytes of one that was not.
+    If one is missing, all are extracted again in one batch: another batch size rounds differently, and a killed run
+    must end with the same bytes. Raises `UserError` if a reference has no saliency map or no initial vector.
     """
     identities = [_identity(case, settings, stack, backbone) for case in cases]
     if any(stack.artefacts.find(KIND, identity) is None for identity in identities):
-        # by reference, since two cases may show the same photo
-        wanted = {key_of(i): (case, i) for case, i in zip(cases, identities, strict=True)}
+        # one per reference: two cases may have the same photo
+        distinct = {key_of(identity): (case, identity) for case, identity in zip(cases, identities, strict=True)}
         started = time.perf_counter()
-        targets = [_target(case, settings, stack, backbone) for case, _ in wanted.values()]
+        targets = [_target(case, settings, stack, backbone) for case, _ in distinct.values()]
         null = encode_prompt(stack.tokenizer, stack.text_encoder, "")
         learned = extract(stack, targets, null, settings, backbone=backbone)
-        seconds = (time.perf_counter() - started) / len(wanted)
-        for (_, identity), one in zip(wanted.values(), learned.split(1), strict=True):
+        seconds = (time.perf_counter() - started) / len(distinct)
+        for (_, identity), one in zip(distinct.values(), learned.split(1), strict=True):
             if stack.artefacts.find(KIND, identity) is None:
                 stack.artefacts.keep(KIND, identity, one, seconds=seconds)
-    found = [stack.artefacts.find(KIND, identity) for identity in identities]
-    return [artefact for artefact in found if artefact is not None]
+    kept = [stack.artefacts.find(KIND, identity) for identity in identities]
+    return [artefact for artefact in kept if artefact is not None]
 
 
 def salient_cells(case: Case, settings: EmbeddingSettings, stack: Stack) -> Tensor:
-    """The saliency map of the case's reference, (1, 1, h, w), as it was found, whether it splits it or not."""
+    """Return the saliency map of the reference, (1, 1, h, w) in [0, 1], even if it does not split the reference."""
     names = ("saliency", "soft_saliency", "dilation", "rembg_model")
     constants = {"saliency_threshold": THRESHOLD, "largest_component": False}  # once settings: they name maps still
     identity = {
@@ -73,12 +73,12 @@ def salient_cells(case: Case, settings: EmbeddingSettings, stack: Stack) -> Tens
 
 
 def fell_back(case: Case, settings: EmbeddingSettings, stack: Stack) -> bool:
-    """Whether the whole reference counts because its saliency map did not split it."""
+    """Tell whether the whole reference counts because its saliency map does not split it."""
     return settings.saliency != "none" and not splits(salient_cells(case, settings, stack))
 
 
 def _identity(case: Case, settings: EmbeddingSettings, stack: Stack, backbone: str) -> dict[str, Any]:
-    """Of the reference, not the case: the same photo in two scenes has one embedding."""
+    """What decides an embedding: the reference, not the case, since the same photo in two scenes has one embedding."""
     reference = Artefacts.digest(case.reference, case.reference_mask)
     weights = stack.weights((*PARTS, *BACKBONE_PARTS[backbone]))
     identity: dict[str, Any] = {"reference": reference, "weights": weights, "settings": settings, "version": VERSION}
@@ -92,15 +92,14 @@ def _identity(case: Case, settings: EmbeddingSettings, stack: Stack, backbone: s
 @torch.no_grad()
 def _target(case: Case, settings: EmbeddingSettings, stack: Stack, backbone: str) -> Target:
     if fell_back(case, settings, stack):
-        log.warning("%s: saliency finds no part of the reference, or nothing but: the whole of it counts", case.id)
-    cells = usable(salient_cells(case, settings, stack))
-    whole = View(reference_image(case, stack), cells)
+        log.warning("%s: the saliency map is empty or full, so the whole reference is learned", case.id)
+    whole = View(reference_image(case, stack), usable(salient_cells(case, settings, stack)))
     digest = Artefacts.digest(case.reference, case.reference_mask)
     views = views_of(
         whole, non_salient=settings.non_salient, augmentation=settings.augmentation, seed=derive_seed(0, digest, 1)
     )
     saliency = torch.cat([view.cells for view in views])
-    holes = [BACKBONES[backbone](stack).known(view.image, view.cover, view.cells, stack) for view in views]
+    holes = [BEHIND[backbone](view.image, view.cover, view.cells, stack) for view in views]
     return Target(
         latents=torch.cat([encode(stack.vae, view.image) for view in views]),
         weight=saliency if settings.masked_loss else ones_like(saliency),

@@ -213,13 +213,13 @@ def test_bad_input_is_one_clear_line(stack: Stack, artefacts: Artefacts):
     narrow = replace(
         stack, loaders=replace(stack.loaders, powerpaint=lambda: replace(model, unet=stack.loaders.unet()))
     )
-    for bad, settings, message in (
-        (narrow, QUICK, "reads 4 input channels, not 9: set stack.powerpaint"),
-        (stack, replace(QUICK, task="objekt"), "did you mean 'object'"),
-        (stack, replace(QUICK, fitting_degree=1.5), r"fitting_degree=1.5 is no share"),
-        (stack, replace(QUICK, strength=0.1), "leaves nothing to run"),
-        (replace(stack, loaders=replace(stack.loaders, powerpaint=None)), QUICK, "has no powerpaint model"),
+    for bad, changes, message in (
+        (narrow, {}, "reads 4 input channels, not 9: set stack.powerpaint"),
+        (stack, {"task": "objekt"}, "did you mean 'object'"),
+        (stack, {"fitting_degree": 1.5}, r"fitting_degree=1.5 is no share"),
+        (stack, {"strength": 0.1}, "leaves nothing to run"),
+        (replace(stack, loaders=replace(stack.loaders, powerpaint=None)), {}, "has no powerpaint model"),
     ):
         with pytest.raises(UserError, match=message) as error:
-            powerpaint(settings, bad)
+            powerpaint(replace(QUICK, **changes), bad)
         assert "\n" not in str(error.value)

@@ -184,14 +184,14 @@ def test_it_runs_in_the_layout_of_stable_diffusion(
 
 def test_bad_input_is_one_clear_line(stack: Stack, cases: list[Case], artefacts: Artefacts):
     narrow = replace(stack, loaders=replace(stack.loaders, inpaint_unet=stack.loaders.unet))
-    for bad, settings, message in (
-        (narrow, QUICK, "reads 4 input channels, not 9: set stack.inpaint"),
-        (stack, replace(QUICK, unet="inpant"), "did you mean 'inpaint'"),
-        (stack, replace(QUICK, strength=0.0), "strength=0.0 of 3 steps leaves nothing to run"),
-        (stack, replace(QUICK, strength=0.2), "strength=0.2 of 3 steps leaves nothing to run"),
+    for bad, changes, message in (
+        (narrow, {}, "reads 4 input channels, not 9: set stack.inpaint"),
+        (stack, {"unet": "inpant"}, "did you mean 'inpaint'"),
+        (stack, {"strength": 0.0}, "strength=0.0: of 3 steps leaves nothing to run"),
+        (stack, {"strength": 0.2}, "strength=0.2: of 3 steps leaves nothing to run"),
     ):
         with pytest.raises(UserError, match=message) as error:
-            sd_inpaint(settings, bad)
+            sd_inpaint(replace(QUICK, **changes), bad)
         assert "\n" not in str(error.value)
 
 

@@ -8,7 +8,8 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from written_out import WrittenOut
 
-from spin_bench.diffusion.masked_attention import MaskedAttnProcessor, masked_attention
+from spin_bench.diffusion.attention import Processor
+from spin_bench.diffusion.masked_attention import masked_attention
 from spin_bench.models.stack import Stack
 
 
@@ -39,7 +40,7 @@ def test_every_block_is_masked_and_then_as_before(stack: Stack):
     before = unet.attn_processors
     other = torch.cat([context[:, :1], torch.randn(1, 5, 128)], 1)
     with masked_attention(unet, torch.zeros(1, 1, 64, 64), renormalise=True):
-        assert {type(p) for p in unet.attn_processors.values()} == {MaskedAttnProcessor}
+        assert {type(p) for p in unet.attn_processors.values()} == {Processor}
         first, second = (unet(latents, 500, encoder_hidden_states=c).sample for c in (context, other))
     # Without a foreground the first token alone is read; not renormalised, the others still decide how much of it.
     torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-4)

@@ -14,7 +14,7 @@ from spin_bench.diffusion.region_attention import pair, region_attention
 from spin_bench.diffusion.text import encode_prompt
 from spin_bench.diffusion.vocabulary import initial_vectors
 from spin_bench.models.stack import Stack
-from spin_bench.spin.backbone import BACKBONES
+from spin_bench.spin.backbone import BEHIND
 from spin_bench.spin.extraction import Target, extract
 from spin_bench.spin.references import reference_embeddings
 from spin_bench.spin.saliency import reference_image
@@ -134,8 +134,7 @@ def test_an_inpainting_backbone_reads_the_mask_and_what_is_known(stack: Stack):
     cells[..., 2:8, 3:9] = 1
     hollow = image.clone()
     hollow[..., 8:32, 12:36] = 0
-    backbone = BACKBONES["inpaint"](stack)
-    known = backbone.known(image, torch.nn.functional.interpolate(cells, (64, 64)), cells, stack)
+    known = BEHIND["inpaint"](image, torch.nn.functional.interpolate(cells, (64, 64)), cells, stack)
     assert torch.equal(known[:, :1], cells)
     torch.testing.assert_close(known[:, 1:], encode(stack.vae, hollow))
-    assert BACKBONES["text_to_image"](stack).known(image, cells, cells, stack) is None
+    assert BEHIND["text_to_image"](image, cells, cells, stack) is None

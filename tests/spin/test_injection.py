@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spin_bench.diffusion.attention import attention_by
 from spin_bench.diffusion.blending import softened
-from spin_bench.diffusion.region_attention import cross_attention, region_attention
-from spin_bench.spin.injection import INJECTIONS, injection_processor
+from spin_bench.diffusion.region_attention import region_attention
+from spin_bench.spin.injection import INJECTIONS, injection
 
 SLOTS = slice(2, 4)
 
@@ -21,7 +22,7 @@ class ByHand:
     region: Tensor  # (1, 1, 8, 8)
     rule: str
 
-    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
+    def __call__(self, attn, hidden_states, encoder_hidden_states):
         side = int(hidden_states.shape[1] ** 0.5)
         inside = F.avg_pool2d(self.region, self.region.shape[-1] // side).flatten()
         width = attn.to_q.out_features // attn.heads
@@ -52,8 +53,8 @@ def inputs():
     return latents, contexts, region
 
 
-def _read(unet, latents, context, processor) -> Tensor:
-    with torch.no_grad(), cross_attention(unet, processor):
+def _read(unet, latents, context, attend) -> Tensor:
+    with torch.no_grad(), attention_by(unet, across=attend):
         return unet(latents, 500, encoder_hidden_states=context).sample
 
 
@@ -63,7 +64,7 @@ def test_a_rule_is_its_equation(rule: str, small_unet, inputs):
     before = small_unet.attn_processors
     joined = INJECTIONS[rule].contexts([context], other)
     assert torch.equal(joined, context)  # one context: the outside has none of its own
-    found = _read(small_unet, latents, joined, injection_processor(region, SLOTS, rule=rule, grids="all"))
+    found = _read(small_unet, latents, joined, injection(region, SLOTS, rule=rule, grids="all"))
     torch.testing.assert_close(found, _read(small_unet, latents, context, ByHand(region, rule)), atol=1e-5, rtol=1e-4)
     assert not torch.allclose(found, _read(small_unet, latents, context, ByHand(region, "none")), atol=1e-3)
     assert small_unet.attn_processors == before
@@ -72,10 +73,10 @@ def test_a_rule_is_its_equation(rule: str, small_unet, inputs):
 def test_two_contexts_are_the_region_attention(small_unet, inputs):
     latents, (inside, outside, _), region = inputs
     joined = INJECTIONS["two_contexts"].contexts([inside], outside)
-    processor = injection_processor(region, SLOTS, rule="two_contexts", grids="all")
+    attend = injection(region, SLOTS, rule="two_contexts", grids="all")
     with torch.no_grad(), region_attention(small_unet, region):
         expected = small_unet(latents, 500, encoder_hidden_states=torch.cat([inside, outside], 1)).sample
-    assert torch.equal(_read(small_unet, latents, joined, processor), expected)
+    assert torch.equal(_read(small_unet, latents, joined, attend), expected)
 
 
 def test_several_regions_read_a_context_each(small_unet, inputs):
@@ -86,9 +87,9 @@ def test_several_regions_read_a_context_each(small_unet, inputs):
     corner = torch.zeros_like(left)
     corner[..., 4:, 6:] = 1
     joined = INJECTIONS["two_contexts"].contexts(contexts[:2], contexts[2])
-    processor = injection_processor(torch.cat([left, corner], 1), SLOTS, rule="two_contexts", grids="all")
+    attend = injection(torch.cat([left, corner], 1), SLOTS, rule="two_contexts", grids="all")
     with torch.no_grad():
-        found = processor(attn, hidden, joined)
+        found = attend(attn, hidden, joined)
         alone = [ByHand(left, "none")(attn, hidden, context) for context in contexts]
     places = (left.flatten() == 1, corner.flatten() == 1, (left + corner).flatten() == 0)
     assert [int(place.sum()) for place in places] == [32, 8, 24]
@@ -105,11 +106,11 @@ def test_grids_choose_layers(grids: str, heard: tuple[bool, bool], small_unet, i
     joined = torch.cat([inside, outside], 1)
     attn = next(m for name, m in small_unet.named_modules() if name.endswith("attn2"))
     generator = torch.Generator().manual_seed(1)
-    processor = injection_processor(torch.ones_like(region), SLOTS, rule="two_contexts", grids=grids)
+    attend = injection(torch.ones_like(region), SLOTS, rule="two_contexts", grids=grids)
     for tokens, chosen in zip((64, 16), heard, strict=True):
         hidden = torch.randn(4, tokens, attn.to_q.in_features, generator=generator)
         with torch.no_grad():
-            found = processor(attn, hidden, joined)
+            found = attend(attn, hidden, joined)
             expected = ByHand(region, "none")(attn, hidden, inside if chosen else outside)
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
@@ -117,9 +118,9 @@ def test_grids_choose_layers(grids: str, heard: tuple[bool, bool], small_unet, i
 def test_a_region_that_is_silenced_in_place_injects_nothing(small_unet, inputs):
     latents, (inside, outside, _), region = inputs
     joined, place = torch.cat([inside, outside], 1), region.clone()
-    processor = injection_processor(place, SLOTS, rule="two_contexts", grids="all")
+    attend = injection(place, SLOTS, rule="two_contexts", grids="all")
     place.zero_()
-    silent = _read(small_unet, latents, joined, processor)
+    silent = _read(small_unet, latents, joined, attend)
     torch.testing.assert_close(
         silent, _read(small_unet, latents, outside, ByHand(region, "none")), atol=1e-5, rtol=1e-4
     )
