@@ -94,7 +94,8 @@ def test_an_embedding_is_extracted_once(
 def test_references_are_extracted_together_as_if_alone(stack: Stack, cases: list[Case], tmp_path: Path):
     settings = EmbeddingSettings(iterations=12, batch=2, lr=5e-3)
     twin = replace(cases[1], id="twin")
-    together = reference_embeddings([*cases[:3], twin], settings, stack.keeping(Artefacts()))
+    kept = Artefacts(tmp_path / "together")
+    together = reference_embeddings([*cases[:3], twin], settings, stack.keeping(kept))
     alone = [reference_embeddings([c], settings, stack.keeping(Artefacts()))[0] for c in cases[:3]]
     for a, b in zip(together[:3], alone, strict=True):
         torch.testing.assert_close(a.value, b.value, atol=1e-4, rtol=0)
