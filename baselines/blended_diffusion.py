@@ -2,12 +2,12 @@
 
 The picture is shrunk to the model's side, painted there and enlarged again. Quirks of the authors' code, kept: the
 background is blended in at the noise level of the step's start, one notch too noisy, with one fresh noise that all
-images share; the optional background losses compare with the unmasked picture; the views that CLIP is shown are shifted
-up and down, never sideways (see augment); candidates are ranked by a CLIP that is shown pictures without its own
-normalisation; an empty prompt switches all guidance off, the range loss too.
+images share; the optional background losses compare with the unmasked picture; CLIP's views are shifted up and down,
+never sideways (see augment); CLIP ranks candidates without its own normalisation of pictures; an empty prompt switches
+all guidance off, the range loss, too.
 
-Ours, since an image may depend on nothing but its seed: the noise that images share belongs to the case, and the mean
-of the optional background loss is an image's own, not the batch's.
+Ours, since an image may depend on nothing but its seed: shared noise belongs to the case, and the mean of the optional
+background loss is per image, not per batch.
 """
 
 import logging
@@ -44,7 +44,7 @@ class BlendedDiffusionSettings:
 
     steps: Steps = 100  # respaced out of the model's thousand
     skip_share: SkippedShare = 0.25  # share of the steps that is skipped: 25 of 100
-    batch: Count = 4  # images at once; another size rounds otherwise, and guidance makes another picture of that
+    batch: Count = 4  # images at once. Batch size changes rounding; guidance amplifies it
     ddim: bool = False  # False (published): DDPM, which the authors' editor runs whatever its own flag says
     aug_num: Count = 8  # views of a picture that CLIP sees, the first one clean
     resample_once: bool = False  # False (published): a turned and bent view is resampled for each | True: once
@@ -54,12 +54,15 @@ class BlendedDiffusionSettings:
     lpips_sim_lambda: Size = 1000.0
     l2_sim_lambda: Size = 10000.0
     enforce_background: bool = True  # True (published): the known pixels are put back at the end
-    shared_background_noise: bool = True  # True (published): one noise a step for all images | False: each its own
+    shared_background_noise: bool = True  # True (published): one noise per step for all images | False: one per image
     normalised_ranking: bool = False  # False (published): CLIP ranks pictures without its mean and deviation
 
 
 def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack) -> Painter:
-    """A painter that sees the background, the mask and the prompt, never the reference; it notes each `DISTANCE`."""
+    """Build a painter that sees background, mask and prompt, never the reference; it notes each picture's `DISTANCE`.
+
+    Raises `UserError` if a setting is out of range.
+    """
     if settings.aug_num < 1:
         raise UserError(f"aug_num={settings.aug_num}: CLIP must see at least the clean picture: set aug_num=1 or more")
     if settings.batch < 1:
@@ -89,8 +92,8 @@ def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack) -> Paint
         if settings.enforce_background:
             painted = blend(painted, picture, mask)
         small = to_pictures(painted)
-        seen = rank_features(stack, painted.clamp(-1, 1), mask, settings.normalised_ranking)
-        distances = spherical_distance(seen, prompt).tolist()
+        features = rank_features(stack, painted.clamp(-1, 1), mask, settings.normalised_ranking)
+        distances = spherical_distance(features, prompt).tolist()
         return [_enlarged(image, case, distance) for image, distance in zip(small, distances, strict=True)]
 
     def _sample(case: Case, seeds: list[int], picture: Tensor, mask: Tensor, prompt: Tensor) -> Tensor:
@@ -126,7 +129,7 @@ def blended_diffusion(settings: BlendedDiffusionSettings, stack: Stack) -> Paint
 def guidance_energy(
     settings: BlendedDiffusionSettings, stack: Stack, picture: Tensor, mask: Tensor, prompt: Tensor, source: NoiseSource
 ) -> Energy:
-    """What every step descends: how far from the prompt the masked picture looks, and how far out of range it is.
+    """Build the energy that every step descends: CLIP's distance from masked picture to prompt, and the range loss.
 
     `picture` (1, 3, side, side) in [-1, 1], `mask` (1, 1, side, side) in {0, 1}, `prompt` (1, width).
     """
@@ -135,12 +138,12 @@ def guidance_energy(
 
     def energy(x_t: Tensor, x0_pred: Tensor, t: int) -> Tensor:
         share = (1 - stack.pixel.scheduler.alphas_cumprod[t].item()) ** 0.5
-        seen = x_t.lerp(x0_pred, share)
+        mixed = x_t.lerp(x0_pred, share)
         total = settings.range_lambda * (x0_pred - x0_pred.clamp(-1, 1)).pow(2).mean((1, 2, 3))
         if settings.clip_guidance_lambda:
             # Resampling is linear: scaling the picture is scaling its views, which are larger.
             views = augmented(
-                seen * mask * scale,  # 0 outside the mask is mid-grey
+                mixed * mask * scale,  # 0 outside the mask is mid-grey
                 source.generators,
                 copies=settings.aug_num,
                 side=guide.side,
@@ -149,8 +152,8 @@ def guidance_energy(
             distances = spherical_distance(guide.encode_normalised(views.flatten(0, 1) + shift), prompt)
             total = total + settings.clip_guidance_lambda * distances.view(settings.aug_num, -1).mean(0)
         if settings.background_preservation_loss:
-            # Quirk: what is painted is greyed in the one, but not in the other.
-            outside, target = seen * (1 - mask), picture.expand_as(seen)
+            # Quirk: the painted region is grey in the one, but not in the other.
+            outside, target = mixed * (1 - mask), picture.expand_as(mixed)
             total = total + settings.lpips_sim_lambda * stack.perceptual(outside, target)
             total = total + settings.l2_sim_lambda * (outside - target).pow(2).mean((1, 2, 3))
         return total
@@ -159,21 +162,21 @@ def guidance_energy(
 
 
 def spherical_distance(features: Tensor, others: Tensor) -> Tensor:
-    """2 arcsin(|u - v| / 2)^2 of unit vectors (N or 1, width): half the squared great-circle distance; (N,)."""
+    """Return 2 arcsin(|u - v| / 2)^2 of unit vectors (N or 1, width), half the squared great-circle distance: (N,)."""
     return 2 * ((features - others).norm(dim=1) / 2).arcsin().pow(2)
 
 
 def rank_features(stack: Stack, painted: Tensor, mask: Tensor, normalised: bool) -> Tensor:
-    """What CLIP sees of `painted` (N, 3, side, side) in [-1, 1] inside the mask, black outside; (N, width)."""
+    """Encode `painted` (N, 3, side, side) in [-1, 1] inside the mask, black outside: (N, width)."""
     size = (stack.guide.side, stack.guide.side)
-    seen = F.interpolate((painted + 1) / 2 * mask, size, mode="bilinear", align_corners=False)
+    pictures = F.interpolate((painted + 1) / 2 * mask, size, mode="bilinear", align_corners=False)
     if normalised:
-        seen = (seen - stack.guide.mean) / stack.guide.std
-    return stack.guide.encode_normalised(seen)
+        pictures = (pictures - stack.guide.mean) / stack.guide.std
+    return stack.guide.encode_normalised(pictures)
 
 
 def noised(stack: Stack, picture: Tensor, noise: Tensor, t: int) -> Tensor:
-    """q(x_t | picture), float32."""
+    """Noise `picture` to timestep `t`, q(x_t | picture): float32, of the shape of `noise`."""
     return stack.pixel.scheduler.add_noise(picture, noise, torch.tensor([t], device=picture.device))
 
 

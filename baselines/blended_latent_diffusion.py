@@ -4,7 +4,7 @@ Quirks of the published script, kept as defaults: the latents start as pure nois
 steps is skipped, and the background is blended in at the noise level of the step's start, one notch too noisy, with
 fresh noise every time. Nothing is pasted back into the decoded picture.
 
-The last three settings are options of the authors' first, LDM version, where they are off by default, too.
+The last three settings are options of the authors' first version, on LDM, where they are off by default, too.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class BlendedLatentDiffusionSettings:
     blending: Literal["current", "next"] = (
         "current"  # current (published) | next: the noise level that the latents are at
     )
-    mask_dilation_iterations: WholeNumber = 0  # progressive mask shrinking: so many dilated masks come first
+    mask_dilation_iterations: WholeNumber = 0  # progressive mask shrinking: number of dilated masks that come first
     pixel_blending_share: Share = 0.0  # last share of the steps, in which pixels are blended instead of latents
     reconstruction: Literal["none", "paste", "poisson", "decoder", "latents"] = (
         "none"  # none | paste | poisson | decoder | latents: how the background comes back
@@ -54,7 +54,10 @@ class BlendedLatentDiffusionSettings:
 
 
 def blended_latent_diffusion(settings: BlendedLatentDiffusionSettings, stack: Stack) -> Painter:
-    """A painter that sees the background, the mask and the prompt, never the reference."""
+    """Build a painter that sees background, mask and prompt, never the reference.
+
+    Raises `UserError` if the reconstruction is unknown.
+    """
     if settings.reconstruction not in RECONSTRUCTIONS:
         raise unknown("reconstruction", settings.reconstruction, list(RECONSTRUCTIONS))
 

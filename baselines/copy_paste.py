@@ -15,13 +15,13 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class CopyPasteSettings:
-    """`segmented` pastes the object alone, as TF-ICON's own composites do, where the reference has a mask."""
+    """The reference as a rectangle, or its object alone."""
 
-    segmented: bool = False
+    segmented: bool = False  # the object alone, if the reference has a mask, as in TF-ICON's own composites
 
 
 def copy_paste(settings: CopyPasteSettings, stack: Stack) -> Painter:
-    """A painter without a model; every seed gives the same picture."""
+    """Build a painter without a model; every seed gives the same picture."""
 
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
         left, top, right, bottom = case.box

@@ -20,7 +20,7 @@ class OracleSettings:
 
 
 def oracle(settings: OracleSettings, stack: Stack) -> Painter:
-    """A painter that returns the truth; `UserError` for a case without one."""
+    """Build a painter that returns the true composite; it raises `UserError` for a case without one."""
 
     def paint(case: Case, seeds: Sequence[int]) -> list[Image.Image]:
         if case.truth is None:

@@ -1,8 +1,8 @@
-"""What CLIP guidance looks at: random views of a picture, differentiable, drawn from the picture's own generator.
+"""Random views of a picture for CLIP guidance, differentiable, drawn from the picture's own generator.
 
 Blended Diffusion's augmentations with the arithmetic of kornia, which the authors call: RandomAffine(15 degrees,
 translate 0.1, border padding), then RandomPerspective(0.7), each with probability 0.7. The first view is left clean.
-kornia resamples a view once for each; ours can look up both at once, which takes less than half the time.
+kornia resamples a view once per transform; ours can apply both in one look-up, in less than half the time.
 """
 
 import math
@@ -14,19 +14,22 @@ from torch import Tensor
 
 PROBABILITY = 0.7  # of each of the two, view by view
 DEGREES = 15.0
-# Quirk: kornia reads the published translate=0.1 as the range from 0 to 0.1 and takes the first for x, the second for
-# y, so that pictures move up and down alone.
+# Quirk: kornia reads the published translate=0.1 as (0, 0.1), the first for x and the second for y, so pictures move
+# up and down only.
 SHIFT = (0.0, 0.1)  # of the side, either way
 DISTORTION = 0.7  # of half the side: how far a corner may move inwards
 
 _SQUARE = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))  # corners in the coordinates of grid_sample
-_DRAWS = 13  # uniform numbers a view: 2 choices, 1 angle, 2 shifts, 4 corners of 2
+_DRAWS = 13  # uniform numbers per view: 2 choices, 1 angle, 2 shifts, 4 corners of 2
 
 
 def augmented(
     images: Tensor, generators: Sequence[torch.Generator], *, copies: int, side: int, resample_once: bool = False
 ) -> Tensor:
-    """(N, C, h, w) to `copies` views of each, (copies, N, C, side, side); image k draws from generator k alone."""
+    """Make `copies` views of each of N pictures (N, C, h, w), the first one clean: (copies, N, C, side, side).
+
+    Picture k draws from generator k alone. `resample_once` applies both transforms in one look-up.
+    """
     images = _pooled(images, side)
     if copies == 1:
         return images[None]
@@ -45,7 +48,7 @@ def augmented(
 
 
 def affine(numbers: Tensor) -> Tensor:
-    """Angle and shifts as (N, 3) in [0, 1) to the matrices (N, 3, 3) that take a place of the view to the picture's."""
+    """Make matrices (N, 3, 3), from places of a view to the picture's, of an angle and two shifts in [0, 1), (N, 3)."""
     angle, x, y = (2 * numbers - 1).unbind(1)
     angle = angle * math.radians(DEGREES)
     x, y = 2 * SHIFT[0] * x, 2 * SHIFT[1] * y  # the side is 2 in these coordinates
@@ -55,28 +58,28 @@ def affine(numbers: Tensor) -> Tensor:
 
 
 def perspective(numbers: Tensor) -> Tensor:
-    """How far every corner moves inwards, (N, 4, 2) in [0, 1), to matrices (N, 3, 3) as those of `affine`."""
+    """Make matrices like those of `affine` of how far each corner moves inwards, (N, 4, 2) in [0, 1)."""
     square = numbers.new_tensor(_SQUARE)
     back = _projective_basis(square * (1 - DISTORTION * numbers))
     towards, adjugate = _projective_basis(square[None]), _crossed(back.mT)
     return towards @ adjugate  # the inverse up to a factor, which homogeneous coordinates do not feel
 
 
-def warp(images: Tensor, chosen: Tensor, matrices: Tensor, *, padding: str) -> Tensor:
-    """Move the `chosen` (N,) of `images` (N, C, side, side) by their matrices (N, 3, 3), bilinear; the rest stay."""
-    moved_x, moved_y, scale = _moved(matrices[chosen], images.shape[-1])
+def warp(images: Tensor, mask: Tensor, matrices: Tensor, *, padding: str) -> Tensor:
+    """Move those of `images` (N, C, side, side) where `mask` (N,) is true by their matrices (N, 3, 3), bilinear."""
+    moved_x, moved_y, scale = _moved(matrices[mask], images.shape[-1])
     # A point at infinity lies outside the picture, wherever it is.
     grid = (torch.stack([moved_x, moved_y], -1) / scale[..., None]).nan_to_num(3.0).clamp(-3, 3)
     views = images.clone()
-    views[chosen] = F.grid_sample(images[chosen], grid, padding_mode=padding, align_corners=False)
+    views[mask] = F.grid_sample(images[mask], grid, padding_mode=padding, align_corners=False)
     return views
 
 
 def warp_once(images: Tensor, turns: Tensor, bends: Tensor) -> Tensor:
-    """`images` (N, C, side, side) turned and then bent with one bilinear look-up: (V, N, C, side, side).
+    """Turn and then bend `images` (N, C, side, side) in one bilinear look-up: (V, N, C, side, side).
 
-    Matrices (V N, 3, 3), V views of all images one after the other. As with two `warp`s, a turned picture is continued
-    by its border and a bent one by grey; what they soften twice is softened once.
+    `turns` and `bends` are (V N, 3, 3), V views of all images one after the other. As with two `warp`s, the border
+    continues a turned picture and grey a bent one; the picture is softened once instead of twice.
     """
     count, side = len(images), images.shape[-1]
     # All views of an image are one tall grid, so that no picture is copied.
@@ -100,9 +103,9 @@ def _pooled(images: Tensor, side: int) -> Tensor:
 
 
 def _moved(matrices: Tensor, side: int) -> tuple[Tensor, ...]:
-    """What each row of `matrices` (N, rows, 3) says of (x, y, 1), pixel by pixel of a view: (N, side, side) a row.
+    """Multiply each row of `matrices` (N, rows, 3) with (x, y, 1) of every pixel of a view: (N, side, side) per row.
 
-    Written out: a matrix product's rounding depends on how many there are, and is slower.
+    Written out: a matrix product is slower, and its rounding depends on N.
     """
     centres = (2 * torch.arange(side, device=matrices.device) + 1) / side - 1
     along = matrices[..., :1] * centres
@@ -110,9 +113,9 @@ def _moved(matrices: Tensor, side: int) -> tuple[Tensor, ...]:
     return tuple(y[..., None] + x[:, None] for x, y in zip(along.unbind(1), down.unbind(1), strict=True))
 
 
-def _where(chosen: Tensor, matrices: Tensor) -> Tensor:
-    """`matrices` (N, 3, 3) where `chosen` (N,), the identity elsewhere."""
-    return matrices.where(chosen[:, None, None], torch.eye(3, device=matrices.device))
+def _where(mask: Tensor, matrices: Tensor) -> Tensor:
+    """Return `matrices` (N, 3, 3) where `mask` (N,) is true, the identity elsewhere."""
+    return matrices.where(mask[:, None, None], torch.eye(3, device=matrices.device))
 
 
 def _projective_basis(corners: Tensor) -> Tensor:

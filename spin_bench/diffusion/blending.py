@@ -9,7 +9,7 @@ from spin_bench.diffusion.sampler import add_noise
 
 
 def blend(inside: Tensor, outside: Tensor, mask: Tensor) -> Tensor:
-    """`mask` (N or 1, 1, h, w) in [0, 1] chooses `inside`."""
+    """Mix two tensors (N or 1, C, h, w) by `mask` (N or 1, 1, h, w) in [0, 1]: `inside` where it is 1."""
     return inside * mask + outside * (1 - mask)
 
 
@@ -18,14 +18,14 @@ def blend_background(
 ) -> Tensor:
     """Put `background` latents, noised to timestep `t` with `noise`, outside `mask`.
 
-    Right is the timestep that `latents` are at (diffusers' inpainting); the published Blended methods use the one that
-    the step started from, a notch noisier. t = -1 puts the clean background there.
+    Shapes as in `blend`. The right `t` is the timestep of `latents` (diffusers' inpainting); the published Blended
+    methods use the one that the step started from, a notch noisier. t = -1 puts the clean background there.
     """
     return blend(latents, add_noise(scheduler, background, noise, t), mask)
 
 
 def softened(mask: Tensor, sigma: float) -> Tensor:
-    """`mask` (N, K, H, W) under a Gaussian of `sigma` of its cells, cut at three of them; 0 leaves it as it is."""
+    """Blur `mask` (N, K, H, W) by a Gaussian of deviation `sigma` cells, cut at three deviations; 0 keeps it."""
     if sigma == 0:
         return mask
     edge = max(1, round(3 * sigma))

@@ -17,7 +17,7 @@ FLIPPED_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Box:
-    """Of a canvas, px; right and bottom exclusive."""
+    """A box on a canvas, px; right and bottom exclusive."""
 
     left: int
     top: int
@@ -27,7 +27,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Placement:
-    """A square of a canvas, px, and whether what goes there is mirrored first."""
+    """A square on a canvas, px, and whether its content is mirrored first."""
 
     top: int
     left: int
@@ -36,12 +36,12 @@ class Placement:
 
 
 def stretched(picture: Image.Image, side: int) -> Tensor:
-    """The whole picture as a square, (1, 3, side, side) in [-1, 1]."""
+    """Stretch the whole picture to a square, (1, 3, side, side) in [-1, 1]."""
     return to_tensor(picture.resize((side, side), Image.Resampling.BILINEAR))
 
 
 def mask_box(mask: Image.Image) -> Box:
-    """The box around the largest connected part of `mask` (L, painted where 255)."""
+    """Return the box around the largest connected part of `mask` (L, painted where 255)."""
     cover = np.array(mask)
     contours, _ = cv2.findContours(cover, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     left, top, width, height = cv2.boundingRect(max(contours, key=cv2.contourArea))
@@ -51,7 +51,7 @@ def mask_box(mask: Image.Image) -> Box:
 
 
 def draw_placement(box: Box, generator: torch.Generator, *, swap_axes: bool) -> Placement:
-    """A random square in `box`; one pixel where the box has no room for a random one.
+    """Draw a random square in `box`; one pixel if the box has no room for more.
 
     Quirk (`swap_axes`): the authors draw x and y in the box, then use x as the row and y as the column, so the square
     lands in the box's mirror image over the canvas's diagonal.
@@ -66,7 +66,7 @@ def draw_placement(box: Box, generator: torch.Generator, *, swap_axes: bool) -> 
 
 
 def place(exemplar: Tensor, placement: Placement) -> tuple[Tensor, Tensor]:
-    """`exemplar` (1, 3, S, S) in [-1, 1], shrunk onto a grey canvas of its own size, and where it is, (1, 1, S, S)."""
+    """Shrink `exemplar` (1, 3, S, S) onto a grey canvas of its size; return canvas and cover, (1, 1, S, S)."""
     rows = slice(placement.top, placement.top + placement.side)
     columns = slice(placement.left, placement.left + placement.side)
     shrunk = F.interpolate(exemplar, (placement.side, placement.side), mode="bilinear")

@@ -13,10 +13,10 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @contextmanager
 def finetuning(network: Network, dtype: torch.dtype | None = None) -> Iterator[Network]:
-    """Within the block the weights and buffers of `network` are copies, the weights ready for an optimizer.
+    """Replace the weights and buffers of `network` by copies within the block, the weights ready for an optimizer.
 
-    The originals are set aside, not written, so that they come back bit for bit, also when an exception or Ctrl-C
-    leaves the block; so do training modes and attention processors. The copies are of `dtype` where one is given.
+    The originals are set aside, not written, so they come back bit for bit, even if an exception or Ctrl-C ends the
+    block; so do training modes and attention processors. The copies are of `dtype`, if one is given.
     """
     parts = list(network.modules())
     tensors = [(part, name, tensor) for part in parts for name, tensor in _own_tensors(part)]

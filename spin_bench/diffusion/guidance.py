@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Prediction(NamedTuple):
-    """What one guided pass says of the noise in some latents; both of the latents' shape."""
+    """The noise that one guided pass predicts; both fields have the latents' shape."""
 
     noise: Tensor
     guidance: Tensor  # the part of `noise` that guidance added
@@ -20,15 +20,15 @@ NoisePredictor = Callable[[Tensor, int], Prediction]
 def classifier_free(unet: Callable[..., Any], negative: Tensor, positive: Tensor, scale: float) -> NoisePredictor:
     """Guide from the `negative` to the `positive` context, (1, tokens, width) each, in one pass of twice the batch.
 
-    `unet` is a `UNet2DConditionModel`, or is called like one. It runs in the contexts' precision, guidance is computed
-    in the latents'.
+    `unet` is a `UNet2DConditionModel` or called like one. It runs in the contexts' precision; guidance is computed in
+    the latents'.
     """
 
     def predict(latents: Tensor, t: int) -> Prediction:
         n = len(latents)
         context = torch.cat([negative.expand(n, -1, -1), positive.expand(n, -1, -1)])
-        seen = latents.repeat(2, 1, 1, 1).to(context.dtype)
-        uncond, cond = unet(seen, t, encoder_hidden_states=context).sample.to(latents.dtype).chunk(2)
+        doubled = latents.repeat(2, 1, 1, 1).to(context.dtype)
+        uncond, cond = unet(doubled, t, encoder_hidden_states=context).sample.to(latents.dtype).chunk(2)
         guidance = scale * (cond - uncond)
         return Prediction(uncond + guidance, guidance)
 

@@ -11,7 +11,7 @@ from spin_bench.core.errors import PaintingError
 
 
 def to_tensor(picture: Image.Image, side: int | None = None) -> Tensor:
-    """RGB picture, resized to `side` px square where given, to (1, 3, H, W) float32 in [-1, 1]."""
+    """Convert an RGB picture, resized to a square of `side` px if given, to (1, 3, H, W) float32 in [-1, 1]."""
     if side is not None and picture.size != (side, side):
         picture = picture.resize((side, side), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(picture.convert("RGB"), dtype=np.float32))
@@ -19,7 +19,7 @@ def to_tensor(picture: Image.Image, side: int | None = None) -> Tensor:
 
 
 def to_pictures(images: Tensor) -> list[Image.Image]:
-    """(N, 3, H, W) in [-1, 1] to RGB pictures; raises `PaintingError` where a value is not a number."""
+    """Convert (N, 3, H, W) in [-1, 1] to N RGB pictures; raise `PaintingError` for NaN or infinity."""
     if not torch.isfinite(images).all():
         raise PaintingError("NaN or infinity in the decoded picture: try stack.dtype=float32 or a lower guidance_scale")
     levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
@@ -27,9 +27,9 @@ def to_pictures(images: Tensor) -> list[Image.Image]:
 
 
 def mask_to_tensor(mask: Image.Image, side: int | None = None) -> Tensor:
-    """Mask picture to (1, 1, H, W) float32 in {0, 1}, 1 where painted; `side` resizes by nearest neighbour.
+    """Convert a mask picture to (1, 1, H, W) float32, 1 where painted, else 0; `side` resizes by nearest neighbour.
 
-    `PaintingError` where resizing leaves nothing to paint.
+    Raises `PaintingError` if resizing leaves nothing to paint.
     """
     if side is not None and mask.size != (side, side):
         return _not_empty(mask_to_tensor(mask.resize((side, side), Image.Resampling.NEAREST)))
@@ -37,9 +37,9 @@ def mask_to_tensor(mask: Image.Image, side: int | None = None) -> Tensor:
 
 
 def latent_mask(mask: Image.Image, vae: AutoencoderKL) -> Tensor:
-    """(1, 1, h, w) in {0, 1} at latent resolution by nearest neighbour, as the published methods do.
+    """Shrink a mask picture to latent resolution by nearest neighbour, as published: (1, 1, h, w) in {0, 1}.
 
-    `PaintingError` for a mask that lies between the cells: a method would return the picture unpainted.
+    Raises `PaintingError` if the mask lies between the cells: a method would return the picture unpainted.
     """
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     return _not_empty(F.interpolate(mask_to_tensor(mask), scale_factor=1 / factor, mode="nearest"))
@@ -53,12 +53,12 @@ def _not_empty(mask: Tensor) -> Tensor:
 
 @torch.no_grad()
 def encode(vae: AutoencoderKL, images: Tensor) -> Tensor:
-    """(N, 3, H, W) in [-1, 1] to scaled latent means (N, C, h, w): the mean, so that encoding has no seed."""
+    """Encode (N, 3, H, W) in [-1, 1] to scaled latents (N, C, h, w): the posterior's mean, which needs no seed."""
     images = images.to(vae.device, vae.dtype)
     return vae.encode(images).latent_dist.mean * vae.config.scaling_factor
 
 
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Scaled latents (N, C, h, w) to images (N, 3, H, W), about [-1, 1]."""
+    """Decode scaled latents (N, C, h, w) to images (N, 3, H, W), about [-1, 1]."""
     return vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample

@@ -1,7 +1,7 @@
 """Sampling in pixel space with guided-diffusion's arithmetic: respaced steps, fixed or learned variance, guidance.
 
-Each sampler is a generator over its states, like `sampler.ddim`: the caller may replace `x` between steps. An energy of
-the noisy and of the predicted clean pictures, where there is one, is descended through the network.
+Each sampler is a generator over its states, like `sampler.ddim`: the caller may replace `x` between steps. If there is
+an energy of the noisy and the predicted clean pictures, its gradient is taken through the network.
 
 The predicted clean pictures are never clipped. The state stays in float32; only the network runs in its own precision,
 as guided-diffusion's half-precision model does.
@@ -20,11 +20,11 @@ from spin_bench.core.errors import UserError, unknown
 from spin_bench.diffusion.noise import NoiseSource
 from spin_bench.models.stack import PixelDiffusion
 
-# (x_t, x0_pred, t) to (N,); both pictures are (N, C, side, side), float32. Rows must not mix.
+# (x_t, x0_pred, t) to (N,); both pictures are (N, C, side, side), float32. A row must not depend on another.
 Energy = Callable[[Tensor, Tensor, int], Tensor]
 
 
-# A picture's share of noise over its share of the clean one: where layout and kind of object are decided.
+# Ratio of noise to clean picture in x_t, above which layout and kind of object are decided.
 NOISY = 3.0
 
 
@@ -40,16 +40,19 @@ class PixelStep:
 
 
 class Estimate(NamedTuple):
-    """What one pass says of x_t; all (N, C, side, side), float32."""
+    """Predictions of one pass from x_t; all (N, C, side, side), float32."""
 
     noise_pred: Tensor
     x0_pred: Tensor
-    share: Tensor | None  # about [-1, 1]: a learned variance's place between the two fixed ones; None where not learned
-    descent: Tensor | None  # minus the energy's gradient with respect to x_t; None where there is no energy
+    share: Tensor | None  # about [-1, 1]: a learned variance's place between the two fixed ones; None if not learned
+    descent: Tensor | None  # minus the energy's gradient with respect to x_t; None without an energy
 
 
 def respaced(scheduler: DDPMScheduler, steps: int) -> list[int]:
-    """`steps` timesteps, noisiest first, as guided-diffusion spaces them: evenly, rounded, both ends kept."""
+    """Space `steps` timesteps as guided-diffusion does, evenly, rounded, both ends kept; noisiest first.
+
+    Raises `UserError` if `steps` is less than 1 or more than the model was trained on.
+    """
     trained = scheduler.config.num_train_timesteps
     if not 1 <= steps <= trained:
         raise UserError(f"steps={steps}: the pixel-space model was trained on {trained}: set steps from 1 to {trained}")
@@ -57,7 +60,10 @@ def respaced(scheduler: DDPMScheduler, steps: int) -> list[int]:
 
 
 def estimate(model: PixelDiffusion, x: Tensor, t: int, energy: Energy | None = None) -> Estimate:
-    """One pass of the network, and one back through it where there is an `energy`."""
+    """Run the network once on `x` (N, C, side, side) at timestep `t`, and once backwards if there is an `energy`.
+
+    Raises `UserError` if the scheduler's prediction type is unknown.
+    """
     kind = model.scheduler.config.prediction_type
     if kind not in PREDICTIONS:
         raise unknown("prediction_type", kind, list(PREDICTIONS))
@@ -81,13 +87,14 @@ def ancestral(
     energy: Energy | None = None,
     noise_scale: float = 1.0,
 ) -> Iterator[PixelStep]:
-    """DDPM (Ho et al. 2020); the energy moves each step's mean by its descent times the step's variance.
+    """Sample by DDPM (Ho et al. 2020); the energy moves each step's mean by its descent times the step's variance.
 
-    `skip` leaves out that many of the first `steps` timesteps; `x` is at the first one that is left. The last step ends
-    at its predicted clean pictures, without variance, so that it has nothing to guide.
+    `skip` leaves out that many of the first `steps` timesteps; `x` is at the first one left. The last step returns its
+    predicted clean pictures: it has no variance, so no guidance.
 
     `noise_scale` multiplies the fresh noise of steps that start with more than `NOISY` times as much noise as picture:
-    S_noise and S_tmin of EDM (Karras et al. 2022), there too against networks that take away too much.
+    S_noise and S_tmin of EDM (Karras et al. 2022), there, too, a remedy for networks that remove too much noise.
+    Raises `UserError` if the scheduler's variance type is unknown.
     """
     kind = model.scheduler.config.variance_type
     if kind not in VARIANCES:
@@ -96,18 +103,18 @@ def ancestral(
     for index, (t, t_next) in enumerate(_moves(model, steps, skip)):
         alpha, alpha_next = _alpha(model, t), _alpha(model, t_next)
         beta = 1 - alpha / alpha_next
-        seen = estimate(model, x, t, energy if t_next >= 0 else None)
+        guess = estimate(model, x, t, energy if t_next >= 0 else None)
         towards_x0 = alpha_next**0.5 * beta / (1 - alpha)
         towards_x = (alpha / alpha_next) ** 0.5 * (1 - alpha_next) / (1 - alpha)
-        mean = towards_x0 * seen.x0_pred + towards_x * x
+        mean = towards_x0 * guess.x0_pred + towards_x * x
         if t_next >= 0:
             posterior = (1 - alpha_next) / (1 - alpha) * beta
-            variance = VARIANCES[kind](x.new_tensor(posterior), x.new_tensor(beta), seen.share)
-            if seen.descent is not None:
-                mean = mean + variance * seen.descent
+            variance = VARIANCES[kind](x.new_tensor(posterior), x.new_tensor(beta), guess.share)
+            if guess.descent is not None:
+                mean = mean + variance * guess.descent
             scale = noise_scale if ((1 - alpha) / alpha) ** 0.5 > NOISY else 1.0
             mean = mean + scale * variance.sqrt() * source.normal(*x.shape[1:]).float()
-        step = PixelStep(index, t, t_next, mean, seen.x0_pred)
+        step = PixelStep(index, t, t_next, mean, guess.x0_pred)
         yield step
         x = step.x
 
@@ -115,7 +122,10 @@ def ancestral(
 def ddim(
     model: PixelDiffusion, x: Tensor, *, steps: int, skip: int = 0, energy: Energy | None = None
 ) -> Iterator[PixelStep]:
-    """DDIM at eta = 0 (Song et al. 2020); the energy shifts the predicted noise, and with it the predicted picture."""
+    """Sample by DDIM at eta = 0 (Song et al. 2020); the energy shifts the predicted noise, hence the predicted picture.
+
+    `x` and `skip` as in `ancestral`.
+    """
     x = x.float()
     for index, (t, t_next) in enumerate(_moves(model, steps, skip)):
         alpha, alpha_next = _alpha(model, t), _alpha(model, t_next)

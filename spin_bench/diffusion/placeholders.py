@@ -1,4 +1,4 @@
-"""Free places in a prompt, and the hidden states that come of the token vectors put there."""
+"""Prompts with free places, and their hidden states once token vectors fill the places."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ class Slotted:
 
 
 def slotted_prompt(stack: Stack, template: str, vectors: int) -> Slotted:
-    """Tokenise `template` with `vectors` free places where it says "{}"; `UserError` where they do not fit."""
+    """Tokenise `template` with `vectors` free places for its "{}"; raise `UserError` if the window is too short."""
     tokenizer = stack.tokenizer
     before, after = template.split("{}")
     head = [tokenizer.bos_token_id, *tokenizer(before.strip(), add_special_tokens=False).input_ids]
@@ -50,7 +50,7 @@ def _spliced(embedding: nn.Module, slots: slice, vectors: Tensor) -> Iterator[No
 
 
 def encode_slotted(stack: Stack, prompt: Slotted, vectors: Tensor) -> Tensor:
-    """Hidden states (N, window, width) of `prompt` with `vectors` (N or 1, n, width) in its slots; differentiable."""
+    """Encode `prompt` with `vectors` (N, n, width) in its slots: hidden states (N, window, width), differentiable."""
     encoder = stack.text_encoder
     ids = prompt.ids.to(stack.device).expand(len(vectors), -1)
     with _spliced(encoder.get_input_embeddings(), prompt.slots, vectors):

@@ -1,4 +1,4 @@
-"""DDIM as a generator: the loop every latent method shares, with nothing of any method in it.
+"""DDIM as a generator: the loop that every latent method shares.
 
 A caller drives the loop and may replace the latents between steps, so that blending, guidance and injection stay in
 the method's own file and read top to bottom.
@@ -28,7 +28,7 @@ class Step:
 
 
 def timesteps(scheduler: DDIMScheduler, steps: int) -> list[int]:
-    """The `steps` timesteps of `scheduler`, noisiest first."""
+    """Return the `steps` timesteps of `scheduler`, noisiest first."""
     scheduler.set_timesteps(steps)
     return [int(t) for t in scheduler.timesteps]
 
@@ -52,7 +52,7 @@ def ddim(
 
 
 def add_noise(scheduler: DDIMScheduler, clean: Tensor, noise: Tensor, t: int) -> Tensor:
-    """q(x_t | x_0) for one timestep, float32; t = -1 means clean and returns `clean` itself."""
+    """Sample q(x_t | x_0) for one timestep, float32, of any shape; t = -1 means clean and returns `clean` itself."""
     if t < 0:
         return clean
     return scheduler.add_noise(clean.float(), noise.float(), torch.tensor([t], device=clean.device))

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 def tokenise(tokenizer: CLIPTokenizer, prompt: str) -> Tensor:
-    """(1, window) ids, padded; words beyond the window are cut with a warning that names them."""
+    """Tokenise to padded ids (1, window); words beyond the window are cut, and a warning names them."""
     ids = tokenizer(prompt, padding="max_length", truncation=True, return_tensors="pt").input_ids
     window = ids.shape[1]
     # Cut out of the prompt itself: a tokenizer with added tokens (PowerPaint's) decodes to pieces of words.
@@ -24,5 +24,5 @@ def tokenise(tokenizer: CLIPTokenizer, prompt: str) -> Tensor:
 
 @torch.no_grad()
 def encode_prompt(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompt: str) -> Tensor:
-    """Hidden states (1, window, width) of one prompt; "" gives the null text of classifier-free guidance."""
+    """Encode one prompt to hidden states (1, window, width); "" is the null text of classifier-free guidance."""
     return text_encoder(tokenise(tokenizer, prompt).to(text_encoder.device)).last_hidden_state

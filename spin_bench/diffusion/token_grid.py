@@ -4,7 +4,7 @@ from torch import Tensor
 
 
 def token_grid(picture: Tensor, tokens: int) -> tuple[int, int]:
-    """Rows and columns of `tokens` cells with the aspect of `picture` (..., H, W); `ValueError` where none has it."""
+    """Return rows and columns of `tokens` cells in the aspect of `picture` (..., H, W); `ValueError` if none fit."""
     height, width = picture.shape[-2:]
     shrink = (height * width / tokens) ** 0.5
     rows, columns = round(height / shrink), round(width / shrink)

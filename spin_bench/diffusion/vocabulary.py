@@ -1,4 +1,4 @@
-"""Where a learned token starts: the word that CLIP finds nearest to a picture, or another."""
+"""Where a learned token starts: the word nearest to a picture in CLIP, or another vector."""
 
 import re
 from collections.abc import Callable
@@ -53,9 +53,10 @@ INITIAL: dict[str, Callable[[Stack, Tensor, str], Tensor]] = {
 
 @torch.no_grad()
 def initial_vectors(stack: Stack, salient: Tensor, *, init: str, vectors: int, prompt: str = "") -> Tensor:
-    """`vectors` copies of the starting token vector, (vectors, width).
+    """Return `vectors` copies of the starting token vector, (vectors, width).
 
     `salient` is the reference with everything else grey, (1, 3, H, W) in [-1, 1]; `class_noun` reads the `prompt`.
+    Raises `UserError` if `init` is unknown, or `class_noun` meets a prompt without a word.
     """
     if init not in INITIAL:
         raise unknown("initialisation", init, list(INITIAL))

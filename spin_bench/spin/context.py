@@ -1,4 +1,4 @@
-"""What the UNet reads while painting: the embedding in a text, or a text alone, and another text elsewhere."""
+"""What the UNet reads while painting: a text, mostly with the embedding in it, in the region, and another elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,33 +22,36 @@ STYLES = (PHOTO, "a cartoon animation", "an oil painting", "a pencil drawing")  
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """The hidden states of a text, which of its tokens the embedding fills, and how much of its region reads it."""
+    """A text that a region reads, as hidden states."""
 
     states: Tensor  # (1, window, width)
-    slots: slice
-    share: float = 1.0
+    slots: slice  # tokens that the embedding fills
+    share: float = 1.0  # of the region, that reads it; in [0, 1]
 
 
 def text_of(settings: SpinSettings) -> str:
+    """Return what the region reads, its places ({}, {prompt}, {style}) still open."""
     return settings.text or settings.embedding.template
 
 
 def reads_reference(settings: SpinSettings) -> bool:
+    """Tell whether the text has a place for the embedding."""
     return PLACE in text_of(settings)
 
 
 def speaks_of_style(settings: SpinSettings) -> bool:
-    """Whether CLIP is asked for the style of the background."""
+    """Tell whether CLIP names the style of the background."""
     whole_text = settings.embedding.learns == "conditioning"
     return STYLE in text_of(settings) and settings.style_words > 0 and not whole_text
 
 
 def semantic_contexts(case: Case, learned: Tensor | None, settings: SpinSettings, stack: Stack) -> list[Context]:
-    """`learned` (1, ., width) in the text of the settings, None where it has no place for it; shares sum to 1.
+    """Return the texts that the region of `case` reads; their shares sum to 1.
 
-    In the text, {prompt} stands for the case's prompt and {style} for what CLIP calls the style of the background. In a
-    style that is no photo's, the region reads the text twice, once as if it were, mixed by `style_words`; under a rule
-    of injection that knows one context alone it reads the style's, however small its share.
+    `learned` (1, vectors or window, width) fills the place {} of the settings' text, None if it has none; {prompt} is
+    the case's prompt, {style} the background's style in CLIP's words. If the background is not a photo, the region
+    reads two texts, photo and style, mixed by `style_words`; an injection rule of one context reads the style's alone.
+    Raises `PaintingError` if the case's prompt does not fit the text encoder's window.
     """
     text = text_of(settings).replace(PROMPT, case.prompt)
     style = nearest_style(case, stack) if speaks_of_style(settings) else PHOTO
@@ -76,7 +79,7 @@ def _context(case: Case, text: str, learned: Tensor | None, settings: SpinSettin
 
 @torch.no_grad()
 def nearest_style(case: Case, stack: Stack) -> str:
-    """Those of STYLES that CLIP finds nearest to the background, which it must see whole: a hole looks like a style."""
+    """Return the one of STYLES nearest to the whole background in CLIP: a hole would look like a style of its own."""
     texts = stack.clip.encode_text([f"{style} of a scene" for style in STYLES])
     return STYLES[int((stack.clip.encode_image(to_tensor(case.background)) @ texts.T).argmax())]
 

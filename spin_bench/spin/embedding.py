@@ -1,4 +1,4 @@
-"""What Spin learns of a reference: token vectors, or the whole conditioning."""
+"""What Spin learns from a reference: token vectors, or all hidden states of the text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from spin_bench.models.stack import Stack
 
 @dataclass(frozen=True)
 class Learned:
-    """What is learned of a reference: `start` makes it of initial token vectors, `states` the text's hidden states."""
+    """A form of the embedding: `start` derives it from token vectors, `states` makes it the text's hidden states."""
 
     start: Callable[[Stack, Slotted, Tensor], Tensor]  # (stack, prompt, vectors (N, n, width)) to (N, ., width)
     states: Callable[[Stack, Slotted, Tensor], Tensor]  # (stack, prompt, learned (N, ., width)) to (N, window, width)

@@ -11,7 +11,7 @@ from spin_bench.core.errors import UserError, unknown
 
 @cache
 def _session(model: str) -> Any:
-    """`rembg`'s session, which downloads its model at first; `UserError` where package or model is absent."""
+    """Start `rembg` with a model, which it downloads the first time; `UserError` if package or model is missing."""
     try:
         rembg = import_module("rembg")
     except ImportError as error:
@@ -30,5 +30,8 @@ def _session(model: str) -> Any:
 
 
 def rembg_map(picture: Image.Image, model: str) -> Image.Image:
-    """Saliency of an RGB picture as a picture of one channel and the same size."""
+    """Find what is salient in an RGB picture: a picture of one channel (L, 0 to 255) and the same size.
+
+    Raises `UserError` if the package or the model is missing.
+    """
     return _session(model).predict(picture)[0].convert("L")

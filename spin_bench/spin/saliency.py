@@ -1,4 +1,4 @@
-"""Which part of the reference counts: the first half of "independent information"."""
+"""Which part of the reference counts: a saliency map at latent resolution."""
 
 from collections.abc import Callable
 
@@ -16,16 +16,16 @@ from spin_bench.spin.rembg_saliency import rembg_map
 from spin_bench.spin.settings import EmbeddingSettings
 
 GREY = (127, 127, 127)
-THRESHOLD = 0.5  # what is salient lies above it, pixels and then cells
+THRESHOLD = 0.5  # pixels, then cells, above it are salient
 
 
 def square(picture: Image.Image, side: int, fill: tuple[int, int, int] | int) -> Image.Image:
-    """Fit a picture whole into a square of `side` px, the rest filled."""
+    """Fit a whole picture into a square of `side` px and fill the rest."""
     return ImageOps.pad(picture, (side, side), method=Image.Resampling.LANCZOS, color=fill)
 
 
 def reference_image(case: Case, stack: Stack) -> Tensor:
-    """The whole reference photo on a grey square of canvas size; (1, 3, H, W) in [-1, 1]."""
+    """Put the whole reference photo on a grey square of canvas size: (1, 3, H, W) in [-1, 1]."""
     return to_tensor(square(case.reference, stack.canvas, GREY)).to(stack.device, stack.dtype)
 
 
@@ -37,8 +37,8 @@ def _learned(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
 
 
 def _rembg(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
-    found = square(rembg_map(case.reference, settings.rembg_model), stack.canvas, 0)
-    return torch.from_numpy(np.array(found, dtype=np.float32))[None, None].to(stack.device) / 255
+    saliency = square(rembg_map(case.reference, settings.rembg_model), stack.canvas, 0)
+    return torch.from_numpy(np.array(saliency, dtype=np.float32))[None, None].to(stack.device) / 255
 
 
 def _reference_mask(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
@@ -51,7 +51,7 @@ def _none(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
     return torch.ones(1, 1, stack.canvas, stack.canvas, device=stack.device)
 
 
-# To a map (1, 1, H, W) in [0, 1] of the square reference.
+# (case, stack, settings) to a map (1, 1, H, W) in [0, 1] of the square reference
 SALIENCY: dict[str, Callable[[Case, Stack, EmbeddingSettings], Tensor]] = {
     "learned": _learned,
     "rembg": _rembg,
@@ -61,7 +61,10 @@ SALIENCY: dict[str, Callable[[Case, Stack, EmbeddingSettings], Tensor]] = {
 
 
 def saliency_map(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tensor:
-    """Saliency of the reference at latent resolution; (1, 1, h, w) float32 in [0, 1], thresholded unless soft."""
+    """Find the salient part of the reference: (1, 1, h, w) float32, in {0, 1}, or in [0, 1] if soft.
+
+    Raises `UserError` if the case or the stack lacks what `settings.saliency` needs.
+    """
     saliency = SALIENCY[settings.saliency](case, stack, settings)
     if not settings.soft_saliency:
         saliency = (saliency > THRESHOLD).float()
@@ -74,10 +77,10 @@ def saliency_map(case: Case, stack: Stack, settings: EmbeddingSettings) -> Tenso
 
 
 def splits(cells: Tensor) -> bool:
-    """Whether a map tells a salient part from another: at least one cell of it, and not all."""
+    """Tell whether a map (1, 1, h, w) has a salient part, of one cell or more, and another part."""
     return bool(cells.sum() >= 1) and bool(cells.min() < 1)
 
 
 def usable(cells: Tensor) -> Tensor:
-    """`cells`, or all ones where they do not split the reference: then the whole of it counts."""
+    """Return `cells`, or all ones if they do not split the reference: then the whole of it counts."""
     return cells if splits(cells) else torch.ones_like(cells)

@@ -13,19 +13,19 @@ PLACE, PROMPT, STYLE = "{}", "{prompt}", "{style}"  # what a text may hold
 
 @dataclass(frozen=True)
 class EmbeddingSettings:
-    """What decides a reference's embedding, and therefore its key in the store of artefacts."""
+    """Settings of the extraction; they are part of an embedding's key in the artefacts."""
 
     iterations: WholeNumber = 200  # 0: the start itself
     lr: Rate = 5e-4
-    batch: Count = 1  # noisy copies of the reference an iteration
+    batch: Count = 1  # noisy copies of the reference per iteration
     weight_decay: Size = 1e-2
     vectors: Count = 1  # token vectors that are learned
     init: Literal["nearest_word", "mean_token", "class_noun"] = "nearest_word"  # class_noun: of the prompt
     template: str = "a photo of {}"
     saliency: Literal["learned", "rembg", "reference_mask", "none"] = "learned"
     soft_saliency: bool = False
-    region_extraction: bool = True  # the null text explains the non-salient part
-    masked_loss: bool = True  # the loss counts salient cells alone
+    region_extraction: bool = True  # the non-salient part reads the null text
+    masked_loss: bool = True  # over salient cells only
     learns: Literal["token_vectors", "conditioning"] = added("token_vectors")  # the text's hidden states themselves
     templates: Literal["one", "varied"] = added(
         "one"
@@ -38,14 +38,14 @@ class EmbeddingSettings:
 
 @dataclass(frozen=True)
 class SpinSettings:
-    """All of Spin; each ablation changes one of them."""
+    """All settings of Spin; each ablation changes one."""
 
     steps: Steps = 50
     guidance_scale: float = 7.5
     embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
     region_injection: bool = True  # False: the whole picture reads the embedding
     blending: Literal["next", "current", "none"] = "next"  # noise level of the background that is blended in
-    fresh_noise: bool = False  # False: one noise an image serves every blend and the start
+    fresh_noise: bool = False  # False: one noise per image for the start and every blend
     style_strength: Size = 0.03  # of the guidance's size; 0 switches style guidance off
     style_statistic: Literal["mean_std", "gram"] = "mean_std"
     style_exact: bool = False  # gradient through the UNet, or of the predicted x0 alone

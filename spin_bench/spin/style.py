@@ -1,6 +1,6 @@
 """Style guidance: pull the painted foreground towards the style statistics of the background.
 
-The statistics are of the latents themselves, cheap and decoder-free, or of what `style_features` makes of them. The
+The statistics are those of the latents, cheap and decoder-free, or of features of them (`style_features`). The
 step size is FreeDoM's (Yu et al. 2023): tied to the size of the classifier-free correction, so one strength serves
 every timestep and every picture.
 """
@@ -17,7 +17,7 @@ from spin_bench.diffusion.sampler import Step
 
 
 def mean_std(features: Tensor, weight: Tensor) -> Tensor:
-    """Weighted channel means and deviations, (N, 2C); `weight` (N or 1, 1, h, w) need not be normalised."""
+    """Return channel means and deviations of (N, C, h, w), (N, 2C); `weight` (N or 1, 1, h, w) need not sum to 1."""
     share = weight / weight.sum((2, 3), keepdim=True)
     mean = (features * share).sum((2, 3), keepdim=True)
     deviation = ((features - mean).pow(2) * share).sum((2, 3)).add(1e-8).sqrt()
@@ -25,7 +25,7 @@ def mean_std(features: Tensor, weight: Tensor) -> Tensor:
 
 
 def gram(features: Tensor, weight: Tensor) -> Tensor:
-    """Weighted second moments between channels, (N, C * C)."""
+    """Return second moments between the channels of (N, C, h, w), (N, C * C), weighted as in `mean_std`."""
     share = weight / weight.sum((2, 3), keepdim=True)
     return torch.einsum("nchw,ndhw->ncd", features * share, features).flatten(1)
 
@@ -34,14 +34,17 @@ STATISTICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mean_std": mean_st
 
 
 def style_distance(x0: Tensor, background: Tensor, mask: Tensor, *, statistic: str) -> Tensor:
-    """Squared distance between the style of `x0` inside `mask` and of `background` outside it; (N,)."""
+    """Return the squared distance between the style of `x0` inside `mask` and of `background` outside it, (N,).
+
+    `x0` (N, C, h, w), `background` (1, C, h, w), `mask` (1, 1, h', w') in [0, 1].
+    """
     measure = STATISTICS[statistic]
     mask = at_grid(mask, x0)
     return (measure(x0, mask) - measure(background, 1 - mask)).pow(2).sum(1)
 
 
 def at_grid(mask: Tensor, features: Tensor) -> Tensor:
-    """`mask` (1, 1, h, w) averaged down, or repeated up, to the grid of `features`."""
+    """Average `mask` (1, 1, h, w) down, or repeat it up, to the grid of `features`."""
     if mask.shape[-2:] == features.shape[-2:]:
         return mask
     return F.interpolate(mask, features.shape[-2:], mode="area")
@@ -63,9 +66,10 @@ def style_gradient(
     predict_noise: NoisePredictor,
     scheduler: DDIMScheduler,
 ) -> Tensor:
-    """Gradient of the style distance: with respect to the predicted x0 (cheap), or through the UNet to the latents.
+    """Return the gradient of the style distance, (N, C, h, w): with respect to the predicted x0, or to the latents.
 
-    The distance is summed over the layers that `features` makes of x0; `background` are those of the background.
+    `exact` goes through the UNet to the latents that the step started from, at the price of a backward pass. The
+    distance is summed over the layers of `features`; `background` holds those of the background.
     """
     with torch.enable_grad():
         if exact:
@@ -86,6 +90,6 @@ def _rms(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def style_correction(step: Step, gradient: Tensor, mask: Tensor, *, strength: float) -> Tensor:
-    """What to subtract from the step's latents: inside `mask`, `strength` times as large as the guidance there."""
+    """Scale `gradient` to `strength` times the size (RMS) of the guidance inside `mask`, 0 outside: (N, C, h, w)."""
     size = strength * _rms(step.guidance, mask) / _rms(gradient, mask).clamp(min=1e-12)
     return (size * gradient * mask).to(step.latents.dtype)

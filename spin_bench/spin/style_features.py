@@ -1,4 +1,4 @@
-"""What style guidance looks at in the predicted clean latents; all differentiable."""
+"""Features of the predicted clean latents whose statistics style guidance compares; all differentiable."""
 
 from collections.abc import Callable
 
@@ -15,21 +15,21 @@ def _latents(x0: Tensor, stack: Stack) -> list[Tensor]:
 
 
 def _decoder(x0: Tensor, stack: Stack) -> list[Tensor]:
-    """Of the VAE's decoder: its middle and its first up blocks, each over the root of its channels' number."""
+    """The VAE decoder's middle and first up blocks, each divided by the root of its number of channels."""
     vae = stack.vae
     features = (x0 / vae.config.scaling_factor).to(vae.dtype)
     if vae.post_quant_conv is not None:
         features = vae.post_quant_conv(features)
     features = vae.decoder.mid_block(vae.decoder.conv_in(features))
-    found = [features]
+    layers = [features]
     for block in vae.decoder.up_blocks[:DECODER_BLOCKS]:
         features = block(features)
-        found.append(features)
-    return [layer / layer.shape[1] ** 0.5 for layer in found]
+        layers.append(features)
+    return [layer / layer.shape[1] ** 0.5 for layer in layers]
 
 
 def _clip(x0: Tensor, stack: Stack) -> list[Tensor]:
-    """Of CLIP's patches, at a quarter of its depth, for the decoded prediction (FreeDoM's choice)."""
+    """CLIP's patches of the decoded prediction, at a quarter of CLIP's depth (FreeDoM's choice)."""
     if not hasattr(stack.clip, "encode_patches"):
         raise UserError(f"style_features=clip: {stack.clip.name} shows no patches: set latents or decoder")
     latents = (x0 / stack.vae.config.scaling_factor).to(stack.vae.dtype)

@@ -1,4 +1,4 @@
-"""Where painting starts, what surrounds it at every step, and what is put back at the end."""
+"""The first latents, the background blended in at every step, and the known pixels put back at the end."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ STARTS: dict[str, Callable[[Tensor, Tensor, DDIMScheduler, int], Tensor]] = {
     "background": _from_background,
 }
 
-# Of a step: the timestep that the background is noised to, None where it is not blended in.
+# (step) to the timestep that the background is noised to; None: it is not blended in
 BLENDINGS: dict[str, Callable[[Step], int | None]] = {
     "next": lambda step: step.t_next,
     "current": lambda step: step.t,
@@ -36,6 +36,7 @@ BLENDINGS: dict[str, Callable[[Step], int | None]] = {
 def blended(
     step: Step, background: Tensor, mask: Tensor, noise: Tensor, *, scheduler: DDIMScheduler, blending: str
 ) -> Tensor:
+    """Blend `background` (1, C, h, w) into the step's latents outside `mask` (1, 1, h, w), noised by `noise`."""
     t = BLENDINGS[blending](step)
     if t is None:
         return step.latents
@@ -43,7 +44,10 @@ def blended(
 
 
 def feathered(images: Tensor, background: Tensor, mask: Tensor) -> Tensor:
-    """The known pixels over the picture, by a mask that falls off over a few pixels on either side of its border."""
+    """Put the known pixels over `images`, by a mask that falls off over a few pixels on either side of its border.
+
+    Shapes as in PASTES.
+    """
     return blend(images, background, softened(mask, FEATHER * mask.shape[-1]))
 
 

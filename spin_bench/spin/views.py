@@ -1,4 +1,4 @@
-"""What the extraction sees of a reference: its non-salient part replaced, and a few views of the whole."""
+"""Views of a reference for the extraction: its non-salient part replaced, the whole mirrored, shrunk and moved."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class View:
 
     @property
     def cover(self) -> Tensor:
-        """`cells` at the picture's resolution, (1, 1, H, W)."""
+        """Return `cells` at the picture's resolution, (1, 1, H, W)."""
         return F.interpolate(self.cells, self.image.shape[-2:], mode="nearest").to(self.image.dtype)
 
 
@@ -57,7 +57,7 @@ def _scale_shift(view: View, generator: torch.Generator) -> View:
 
 
 def _resampled(view: View, matrix: Tensor) -> View:
-    """`matrix` (2, 3) takes a place of the new view to the old one's, both in [-1, 1]; beyond is grey, not salient."""
+    """Resample by `matrix` (2, 3), from places of the new view to places of the old, in [-1, 1]; beyond is grey."""
     shape = list(view.image.shape)
     # in float32, since half precision does not tell the pixels of a large picture apart
     grid = F.affine_grid(matrix[None].to(view.image.device), shape, align_corners=False)
@@ -76,6 +76,6 @@ AUGMENTATIONS: dict[str, Callable[[View, torch.Generator], list[View]]] = {
 
 
 def views_of(view: View, *, non_salient: str, augmentation: str, seed: int) -> list[View]:
-    """One view without an augmentation, else COUNT of them; what is random comes from `seed`."""
+    """Return the view, or COUNT random ones of `seed` under an augmentation, with its non-salient part replaced."""
     generator = torch.Generator().manual_seed(seed)
     return AUGMENTATIONS[augmentation](NON_SALIENT[non_salient](view), generator)

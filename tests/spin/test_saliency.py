@@ -60,7 +60,7 @@ def test_a_map_that_splits_nothing_is_said_and_recorded(
     with caplog.at_level(logging.WARNING):
         (picture,) = spin(QUICK, stack.keeping(artefacts))(_with_mask(cases[0], _mask(box)), [1])
     assert picture.info.get(FELL_BACK) == (1.0 if fell_back else None)
-    assert ("the whole of it counts" in caplog.text) == fell_back
+    assert ("the whole reference is learned" in caplog.text) == fell_back
 
 
 def test_what_splits():
