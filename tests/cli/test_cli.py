@@ -188,11 +188,11 @@ def test_a_full_disk_loses_nothing(
     benchmark_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     run = _arguments(benchmark_root, tmp_path, "methods=[copy_paste,oracle]", "metrics=[lpips_bg]")
-    synced, real = [], os.fsync
+    synced, real = [], os.fsync  # what is written first: markers, who uses which key, then pictures
 
     def fills_up(descriptor: int) -> None:
         synced.append(descriptor)
-        if len(synced) > 8:
+        if len(synced) > 12:
             raise OSError(28, "No space left on device")
         real(descriptor)
 
@@ -209,7 +209,7 @@ def test_results_of_another_version_are_refused(benchmark_root: Path, tmp_path: 
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "format.json").write_text('{"format": 1}')
     assert main(_arguments(benchmark_root, tmp_path)) == 2
-    assert "written in format 1, this version reads 2: spin-bench store migrate" in capsys.readouterr().err
+    assert "written in format 1, this version reads 2: choose another store_dir" in capsys.readouterr().err
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["format.json"]
 
 
@@ -254,8 +254,9 @@ def test_genuine_entries_run_on_the_embedded_stack(tmp_path: Path, capsys: pytes
     run.append("samples_for.blended_diffusion=1")
     assert main(run) == 0
     table = pd.read_csv(tmp_path / "mini" / "tficon" / "table1" / "table.csv")
-    assert (table.n == 10).all()
-    assert "clip_i_truth" not in set(table.metric)
+    unknown = table.metric == "clip_i_truth"  # a column of dashes: this benchmark does not know the truth
+    assert (table.n[~unknown] == 10).all()
+    assert unknown.any() and (table.n[unknown] == 0).all() and (table.missing[unknown] == 10).all()
     assert set(table.method) == _here() - {"oracle"}  # which has no truth to show
     scores = pd.read_parquet(tmp_path / "mini" / "tficon" / "table1" / "scores.parquet")
     assert set(scores.domain) == {"real", "cartoon", "painting", "sketch"}
