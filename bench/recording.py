@@ -41,6 +41,7 @@ Recording = list[Forward | Backward]
 def recording(modules: list[nn.Module]) -> Iterator[Recording]:
     """Record every pass through `modules` while the context lasts."""
     found: Recording = []
+    modules = list(dict.fromkeys(modules))  # two parts of a stack may be one network
     for module in modules:
         module.forward = _recorder(module, found)  # type: ignore[method-assign]
     try:

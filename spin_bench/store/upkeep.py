@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from spin_bench.core.files import is_unfinished
@@ -130,9 +131,16 @@ def rubbish(root: Path, *, now: float | None = None) -> Iterator[Path]:
         told = read_index(root, key).told
         pictures = (path for path in _case_files(root / key) if PICTURE.fullmatch(path.name))
         candidates += [path for path in pictures if (path.parent.name, path.name) not in told]
-    for path in sorted(candidates):
-        if path.is_file() and not path.is_symlink() and path.stat().st_mtime < before:
-            yield path
+    yield from (path for path in sorted(candidates) if _file_older_than(path, before))
+
+
+def _file_older_than(path: Path, before: float) -> bool:
+    """Whether `path` is a file of its own, last written before that time; what a run has renamed meanwhile is not."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return S_ISREG(status.st_mode) and status.st_mtime < before
 
 
 def _case_files(key: Path) -> Iterator[Path]:

@@ -42,7 +42,7 @@ def test_every_pass_is_recorded_and_can_be_called_again(
     name: str, stack: Stack, cases: list[Case], artefacts: Artefacts
 ):
     settings, part, forwards, backwards = SMALL[name]
-    unet, modules = _unet(stack, part), list(networks(stack).values())
+    unet, modules = _unet(stack, part), list(dict.fromkeys(networks(stack).values()))
     paint = methods()[name].painter(settings, stack.keeping(artefacts))
     with recording(modules) as recorded:
         paint(cases[0], [1])
