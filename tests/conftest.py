@@ -65,3 +65,17 @@ def root(tmp_path: Path) -> Path:
     for seed, where in enumerate((CAT, DOG)):
         add_entry(tmp_path / where, seed)
     return tmp_path
+
+
+SLOW_FIXTURES = {"stack", "small_unet", "benchmark_root", "cases"}  # they load models, or render cases
+SLOW_ROOMS = ("training", "end_to_end")
+SLOW_FILES = ("test_cli.py", "test_hub.py", "test_fold_size.py", "test_sweep.py", "test_passes.py", "test_devices.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what loads a model, or runs the whole command; `make quick` leaves it out."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        place = item.path
+        if fixtures & SLOW_FIXTURES or place.parent.name in SLOW_ROOMS or place.name in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)

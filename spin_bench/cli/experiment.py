@@ -15,6 +15,7 @@ from spin_bench.core.errors import UserError
 from spin_bench.core.stopping import Stopped
 from spin_bench.cost.dry_run import dry_run
 from spin_bench.fold.earlier import with_earlier
+from spin_bench.fold.provenance import changed_metrics
 from spin_bench.fold.results_folder import check_folder, results_folder, sign
 from spin_bench.fold.write import fold
 from spin_bench.methods.registry import methods
@@ -77,6 +78,8 @@ def _prepared(settings: RunSettings, console: Console, load: LoadStack) -> tuple
     """The run, and the same run with what its table keeps of an earlier one; nothing is written."""
     earlier = check_folder(settings)
     run = prepare(settings, load(settings.stack), methods(), METRICS, console)
+    for line in changed_metrics(run, results_folder(settings)):
+        say(console, line)
     return run, with_earlier(run, earlier, methods(), METRICS)
 
 

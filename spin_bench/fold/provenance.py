@@ -17,6 +17,8 @@ from spin_bench.core.files import write_whole
 from spin_bench.core.identity import canonical, key_of
 from spin_bench.run.prepare import Run
 
+PROVENANCE = "provenance.json"
+
 
 def write_provenance(run: Run, path: Path) -> None:
     """Everything that a reader needs to trust or repeat the run, as JSON with sorted keys."""
@@ -44,7 +46,9 @@ def provenance(run: Run) -> dict[str, Any]:
         },
         "left_out": run.left_out,
         "metrics": {
-            name: {"version": metrics[name].version, "key": metrics[name].key(run.stack)} for name in settings.metrics
+            name: {"version": metrics[name].version, "key": metrics[name].key(run.stack)}
+            | ({"code": metrics[name].code} if metrics[name].code else {})
+            for name in settings.metrics
         },
         "samples": {name: run.samples(name) for name in run.keys},
         "batch_size": settings.batch_size,
@@ -56,6 +60,20 @@ def provenance(run: Run) -> dict[str, Any]:
             "seconds": round((ended - run.started).total_seconds(), 1),
         },
     }
+
+
+def changed_metrics(run: Run, folder: Path) -> list[str]:
+    """Say of each plug-in's metric whether its code is another than the one that scored the table in `folder`."""
+    try:
+        before = json.loads((folder / PROVENANCE).read_text())["metrics"]
+        scored = {name: (told["version"], told["code"]) for name, told in before.items() if "code" in told}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []  # nothing there, or nothing that can be compared
+    return [
+        f"{metric.title}: its code changed and its version did not: its scores are computed anew"
+        for name, metric in {**run.metrics, **run.case_metrics}.items()
+        if name in scored and scored[name][0] == metric.version and scored[name][1] != metric.code
+    ]
 
 
 def packages() -> dict[str, str]:

@@ -10,7 +10,7 @@ from spin_bench.core.metric_record import MetricRecord
 from spin_bench.fold.frames import collect
 from spin_bench.fold.images import link_pictures
 from spin_bench.fold.notes import notes
-from spin_bench.fold.provenance import write_provenance
+from spin_bench.fold.provenance import PROVENANCE, write_provenance
 from spin_bench.fold.results_folder import results_folder
 from spin_bench.fold.set_distances import write_set_table
 from spin_bench.report.about import About, AboutCase, write_about
@@ -29,7 +29,7 @@ def fold(run: Run) -> Path:
     folder = results_folder(run.settings)
     claim(folder, RESULTS)
     write_whole(folder / "config.yaml", run.settings.composed.encode())
-    write_provenance(run, folder / "provenance.json")
+    write_provenance(run, folder / PROVENANCE)
     scores, costs = collect(run)
     rows = _rows(run)
     write_scores(scores, folder)

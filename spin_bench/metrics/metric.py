@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from torch import Tensor
 
 from spin_bench.core.identity import key_of
 from spin_bench.core.metric_record import MetricRecord
+from spin_bench.core.source import source_digest
 from spin_bench.metrics.batch import Batch
 from spin_bench.metrics.extra_encoders import ENCODERS
 from spin_bench.models.stack import Stack
@@ -48,10 +49,19 @@ class Scored(MetricRecord):
         """Return every field of the record that moves the number."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NO_PROTOCOL}
 
+    @property
+    def code(self) -> str:
+        """Digest of a plug-in's code, 64 hex digits; "" for a built-in formula, whose version tells of a change."""
+        return _plug_in_code(getattr(self, "compute", None))
+
     def key(self, stack: Stack) -> str:
-        """Identify its scores, 64 hex digits: another protocol, version, encoder or weights gives another key."""
+        """Identify its scores, 64 hex digits: another protocol, version, encoder or weights gives another key.
+
+        So does other code of a plug-in.
+        """
         parts = [part for part in self.uses if part not in ENCODERS]  # the others are named by their encoder
-        return key_of([self.protocol(), self.encoder_name(stack), stack.weights(parts)])
+        code = [self.code] if self.code else []
+        return key_of([self.protocol(), self.encoder_name(stack), stack.weights(parts), *code])
 
     def printed(self, stack: Stack) -> MetricRecord:
         """Return the record for a table of `stack`; its title says if an embedded network saw the pictures."""
@@ -82,6 +92,13 @@ class CaseMetric(Scored):
     def group_key(self, stack: Stack, ks: Sequence[int]) -> str:
         """Identify the score of the images `ks` alone: with one more image it is another number."""
         return key_of([self.key(stack), sorted(ks)])
+
+
+@cache
+def _plug_in_code(compute: Callable[..., object] | None) -> str:
+    module = getattr(compute, "__module__", "spin_bench")
+    project = module.partition(".")[0]
+    return "" if project == "spin_bench" else source_digest([module], within={project})
 
 
 def metric(*, title: str, preset: str = "", **record: Any) -> Callable[[Callable[[Batch], Tensor]], Metric]:

@@ -26,6 +26,8 @@ from small_gallery import (
 from spin_bench.report.votes import read_votes
 from spin_bench.statistics.bradley_terry import bradley_terry
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

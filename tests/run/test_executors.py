@@ -176,6 +176,7 @@ def _kill_one(results: Path, killed: list[int]) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.ray
 def test_ray_ends_with_the_bytes_of_one_process_though_an_actor_is_killed(benchmark_root: Path, tmp_path: Path):
     pytest.importorskip("ray", reason="Ray is not installed")
     assert main(_words(benchmark_root, tmp_path / "one")) == DONE
