@@ -25,7 +25,7 @@ def votes(paths: tuple[str, ...]) -> int:
     places = [expanded("votes", path) for path in paths]
     files = [place for place in places if not place.is_dir()]
     if not files:
-        raise UserError("spin-bench votes takes the CSV files that vote.html saved: spin-bench votes votes.csv ...")
+        raise UserError("votes takes the CSV files that vote.html saved: spin-bench votes votes.csv ...")
     titles = {name: method.title for name, method in methods().items()}
     for folder in places:
         if folder.is_dir():
