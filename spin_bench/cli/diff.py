@@ -15,7 +15,7 @@ def diff(folders: tuple[str, ...]) -> int:
     from spin_bench.report.results import read_results
 
     if len(folders) != 2:
-        raise UserError(f"spin-bench diff takes two results folders, not {len(folders)}: spin-bench diff A B")
+        raise UserError(f"diff takes two results folders, not {len(folders)}: spin-bench diff A B")
     a, b = (read_results(expanded("folder", name)) for name in folders)
     print_difference(a, b, terminal())
     return DONE

@@ -14,7 +14,7 @@ def report(folders: tuple[str, ...]) -> int:
     from spin_bench.report.render import render
 
     if not folders:
-        raise UserError("spin-bench report takes results folders: spin-bench report results/mini/mini/table1")
+        raise UserError("report takes results folders: spin-bench report results/mini/mini/table1")
     console = terminal()
     for folder in (expanded("folder", name) for name in folders):
         for table in render(folder, width=console.width):

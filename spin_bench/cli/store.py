@@ -153,7 +153,7 @@ def export(store_dir: str | None, results_dir: str, key: str, to: str | None) ->
 
     root = _folder(store_dir, results_dir)
     if not to:
-        raise UserError("spin-bench store export needs --to FOLDER, a new store or one to add to")
+        raise UserError("store export needs --to FOLDER, a new store or one to add to")
     target = expanded("to", to)
     if target.resolve() == root.resolve():
         raise UserError(f"to={target}: is the store itself: name another folder")
