@@ -31,15 +31,15 @@ def chosen_variants(
 ) -> dict[str, Variant]:
     """The variants of the methods `names`, by name; `UserError` for a name that is taken or a method that is none."""
     check_known("method in variants", config, known)
-    found: dict[str, Variant] = {}
+    variants: dict[str, Variant] = {}
     for method in names:
         for name, changes in (config.get(method) or {}).items():
-            if name in known or name in found:
+            if name in known or name in variants:
                 raise UserError(f"variants.{method}.{name}: the name is taken: choose another")
             settings = dict(changes or {})
             title = str(settings.pop("title", name.replace("_", " ")))
-            found[name] = Variant(method, title, settings)
-    return found
+            variants[name] = Variant(method, title, settings)
+    return variants
 
 
 def in_order(names: Sequence[str], variants: Mapping[str, Variant]) -> list[str]:

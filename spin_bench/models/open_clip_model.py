@@ -52,17 +52,17 @@ class OpenClipModel:
 
     def encode_patches(self, images: Tensor) -> Tensor:
         """The same pictures to the features of their patches at a quarter of the image tower's depth, (N, C, h, w)."""
-        found = self._model.visual.forward_intermediates(
+        outputs = self._model.visual.forward_intermediates(
             self._seen(images), indices=[self._depth // 4], stop_early=True, intermediates_only=True
         )
-        return found["image_intermediates"][0]
+        return outputs["image_intermediates"][0]
 
     def encode_with_patches(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What `encode_image` and `encode_patches` return, from one pass."""
-        found = self._model.visual.forward_intermediates(
+        outputs = self._model.visual.forward_intermediates(
             self._seen(images), indices=[self._depth // 4, self._depth - 1]
         )
-        return F.normalize(found["image_features"], dim=-1), found["image_intermediates"][0]
+        return F.normalize(outputs["image_features"], dim=-1), outputs["image_intermediates"][0]
 
     @property
     def _depth(self) -> int:

@@ -77,5 +77,5 @@ def set_numerics(*, tf32: bool, cudnn_benchmark: bool) -> dict[str, str]:
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.benchmark = cudnn_benchmark
     cudnn = torch.backends.cudnn
-    found = {"tf32": cudnn.allow_tf32, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
-    return {f"cudnn.{name}": str(value).lower() for name, value in found.items()}
+    switches = {"tf32": cudnn.allow_tf32, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    return {f"cudnn.{name}": str(value).lower() for name, value in switches.items()}

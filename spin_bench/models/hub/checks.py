@@ -71,14 +71,14 @@ def _check(file: HubFile, files: Sequence[HubFile], *, verify: bool) -> Finding:
     return Finding(file.part, file.key, size, "here", fault)
 
 
-def _fault(part: str, found: Shapes, files: Sequence[HubFile]) -> str:
+def _fault(part: str, shapes: Shapes, files: Sequence[HubFile]) -> str:
     if part == "powerpaint":
         unet, text = _config("inpaint_unet", files), _config("text_encoder", files)
         if unet is None or text is None:
             return ""
-        return powerpaint_misfit(found, shapes_of(built("unet", unet)), shapes_of(built("text_encoder", text)))
+        return powerpaint_misfit(shapes, shapes_of(built("unet", unet)), shapes_of(built("text_encoder", text)))
     config = _config(part, files)
-    return misfit(plainly_named(found), shapes_of(built(part, config))) if config else ""
+    return misfit(plainly_named(shapes), shapes_of(built(part, config))) if config else ""
 
 
 def _config(part: str, files: Sequence[HubFile]) -> Path | None:

@@ -44,8 +44,8 @@ class HubFile:
 
 def cached(file: HubFile) -> Path | None:
     """Where the file lies in the hub's cache; None where it does not."""
-    found = try_to_load_from_cache(file.repository, file.name, revision=file.revision or None)
-    return Path(found) if isinstance(found, str) else None
+    cached = try_to_load_from_cache(file.repository, file.name, revision=file.revision or None)
+    return Path(cached) if isinstance(cached, str) else None
 
 
 def located(file: HubFile) -> Path:

@@ -43,8 +43,8 @@ def stack_files(config: StackConfig) -> list[HubFile]:
 
 def revision_of(config: StackConfig, repository: str, revision: str) -> str:
     """The commit of a repository: the stack's, or what the lock file says of it."""
-    found = {file.revision for file in stack_files(config) if file.repository == repository}
-    return revision or next(iter(sorted(found, reverse=True)), "")
+    revisions = {file.revision for file in stack_files(config) if file.repository == repository}
+    return revision or next(iter(sorted(revisions, reverse=True)), "")
 
 
 def pixel_folder(config: StackConfig) -> Path | None:

@@ -32,10 +32,10 @@ def shapes_of(network: nn.Module) -> Shapes:
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
-def plainly_named(found: Shapes) -> Shapes:
-    """`found` as today's releases name the same weights."""
+def plainly_named(shapes: Shapes) -> Shapes:
+    """`shapes` as today's releases name the same weights."""
     renamed: Shapes = {}
-    for name, shape in found.items():
+    for name, shape in shapes.items():
         name = name.removeprefix("text_model.")
         if name == "embeddings.position_ids":
             continue  # a buffer that older releases saved
@@ -47,14 +47,14 @@ def plainly_named(found: Shapes) -> Shapes:
     return renamed
 
 
-def misfit(found: Shapes, expected: Shapes) -> str:
+def misfit(shapes: Shapes, expected: Shapes) -> str:
     """The first difference in words, "" where there is none."""
     for name, shape in expected.items():
-        if name not in found:
+        if name not in shapes:
             return f"lacks {name}"
-        if found[name] != shape:
-            return f"{name} is {found[name]}, not {shape}"
-    more = sorted(set(found) - set(expected))
+        if shapes[name] != shape:
+            return f"{name} is {shapes[name]}, not {shape}"
+    more = sorted(set(shapes) - set(expected))
     return f"has {len(more)} tensors too many, such as {more[0]}" if more else ""
 
 
@@ -84,11 +84,11 @@ def built(part: str, config: Path) -> Any:
         return BUILDERS[part](json.loads(config.read_text()))
 
 
-def powerpaint_misfit(found: Shapes, unet: Shapes, text_encoder: Shapes) -> str:
+def powerpaint_misfit(shapes: Shapes, unet: Shapes, text_encoder: Shapes) -> str:
     """Of PowerPaint's two files, whose text encoder holds its tasks' vectors beside the words."""
-    if any(name.startswith("conv_in") for name in found):
-        return misfit(found, unet)
-    plain = plainly_named(found)
+    if any(name.startswith("conv_in") for name in shapes):
+        return misfit(shapes, unet)
+    plain = plainly_named(shapes)
     table = "embeddings.token_embedding"
     words = plain.pop(f"{table}.wrapped.weight", None)
     width = text_encoder[f"{table}.weight"][1]

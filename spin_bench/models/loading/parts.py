@@ -43,11 +43,11 @@ def published_loaders(config: StackConfig, device: torch.device, dtype: torch.dt
         return part(kind, name, folder, variant=variant or None, **weights)
 
     def scheduler() -> DDIMScheduler:
-        found = part(DDIMScheduler, "scheduler", "scheduler")
-        if found.config.prediction_type != "epsilon":
-            kind = found.config.prediction_type
+        shipped = part(DDIMScheduler, "scheduler", "scheduler")
+        if shipped.config.prediction_type != "epsilon":
+            kind = shipped.config.prediction_type
             raise UserError(f"stack {config.name!r}: its model predicts {kind}, every method here expects epsilon")
-        return DDIMScheduler.from_config(found.config, clip_sample=False, set_alpha_to_one=False)
+        return DDIMScheduler.from_config(shipped.config, clip_sample=False, set_alpha_to_one=False)
 
     text_encoder = partial(network, CLIPTextModel, "text_encoder", config.variant)
     tokenizer = partial(part, CLIPTokenizer, "tokenizer", "tokenizer")
