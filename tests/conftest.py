@@ -69,7 +69,18 @@ def root(tmp_path: Path) -> Path:
 
 SLOW_FIXTURES = {"stack", "small_unet", "benchmark_root", "cases"}  # they load models, or render cases
 SLOW_ROOMS = ("training", "end_to_end")
-SLOW_FILES = ("test_cli.py", "test_hub.py", "test_fold_size.py", "test_sweep.py", "test_passes.py", "test_devices.py")
+SLOW_FILES = {  # start processes, compose hundreds of times, or import every model library
+    *(
+        "test_cli.py",
+        "test_sweep.py",
+        "test_bad_words.py",
+        "test_bad_files.py",
+        "test_file_commands.py",
+        "test_help.py",
+    ),
+    *("test_precedence.py", "test_registry.py", "test_metric_registry.py", "test_reference_implementations.py"),
+    *("test_hub.py", "test_fold_size.py", "test_passes.py", "test_devices.py", "test_hand_edits.py"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
