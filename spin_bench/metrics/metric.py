@@ -96,7 +96,7 @@ class CaseMetric(Scored):
 
 @cache
 def _plug_in_code(compute: Callable[..., object] | None) -> str:
-    module = getattr(compute, "__module__", "spin_bench")
+    module = getattr(compute, "__module__", None) or "spin_bench"  # a builtin has none
     project = module.partition(".")[0]
     return "" if project == "spin_bench" else source_digest([module], within={project})
 

@@ -87,7 +87,7 @@ def no_complaints(browser: Any) -> bool:
 def wait_for(browser: Any, script: str) -> Any:
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(f"return {script}"))
+    return WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(f"return {script}"))
 
 
 def opened(browser: Any, page: Path) -> None:
@@ -208,8 +208,9 @@ def test_browser_votes_are_counted(browser: Any, folder: Path, tmp_path: Path):
     shown = browser.execute_script("return document.body.innerText").lower()
     assert not any(title.lower() in shown for title in (*METHODS, *(row.title for row in METHODS.values())))
     assert wait_for(browser, "[...document.images].every((image) => image.naturalWidth)")
-    for question in questions[:5]:  # a voter who always sees Spin ahead
+    for answers, question in enumerate(questions[:5], 1):  # a voter who always sees Spin ahead
         press(browser, Keys.ARROW_LEFT if question["pair"][0][0] == "spin" else Keys.ARROW_RIGHT)
+        wait_for(browser, f"document.getElementById('count').textContent === '{answers} of 12 answered'")
     press(browser, Keys.ARROW_DOWN + Keys.BACKSPACE)
     answered = "document.getElementById('count').textContent === '5 of 12 answered'"
     wait_for(browser, answered)  # a key may be under way still
@@ -222,7 +223,7 @@ def test_browser_votes_are_counted(browser: Any, folder: Path, tmp_path: Path):
     browser.find_element("id", "export").click()
     from selenium.webdriver.support.ui import WebDriverWait
 
-    WebDriverWait(browser, 20).until(lambda _: (tmp_path / "votes.csv").exists())
+    WebDriverWait(browser, 60).until(lambda _: (tmp_path / "votes.csv").exists())
     votes = read_votes([tmp_path / "votes.csv"], methods=list(METHODS))
     assert votes["case"].tolist() == [question["case"] for question in questions]
     assert votes["left"].tolist() == [question["pair"][0][0] for question in questions]
